@@ -1,0 +1,1 @@
+//! The window: screens, widgets, theme. Draws and sends commands, nothing else.

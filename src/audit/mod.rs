@@ -1,0 +1,15 @@
+//! The audit: what was opened, the settings, evidence, findings and the verdict, as one document.
+//!
+//! In: an [`Order`] (paths and settings). Out: an [`Audit`], plain data that window, command line and
+//! reports show. [`run`] does the work and streams [`Event`]s.
+//! Never prints, never draws; a detector never decides, [`verdict`] does.
+
+mod document;
+mod event;
+mod run;
+
+pub use document::{
+    Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Order, ReferenceSummary, Settings, Verdict,
+};
+pub use event::{Event, Phase};
+pub use run::{AuditError, run};

@@ -1,0 +1,85 @@
+//! Plain data out of every detector; screen, report, JSON and tests read the same structs.
+
+use serde::{Deserialize, Serialize};
+
+/// A small picture or plane with values in `[0, 1]`, `[channels, height, width]`, 1 or 3 channels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Picture {
+    /// 1 or 3.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Channel after channel, row after row.
+    pub values: Vec<f32>,
+}
+
+/// What PoisDetc saw for one label: one number a shot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShotEvidence {
+    /// The label the shots aimed at.
+    pub label: usize,
+    /// Final cross-entropy of the suspect model against the label, the published loss vector.
+    pub losses: Vec<f32>,
+    /// Final cross-entropy of the reference model at the same points.
+    pub reference_losses: Vec<f32>,
+    /// Optimiser steps each shot took before it was decided.
+    pub steps: Vec<usize>,
+    /// Share of shots with loss at most 0.2.
+    pub prob: f32,
+    /// The published rule: `prob >= 0.5`.
+    pub flagged_by_original_rule: bool,
+    /// The same losses between models known clean, all pairs and shots together: what is normal
+    /// for this label. Empty where there was no pair of references.
+    pub clean_losses: Vec<f32>,
+    /// Share of `clean_losses` at most 0.2.
+    pub clean_prob: f32,
+    /// Probability that two honest models show shots as low as these (rank test), in `[0, 1]`.
+    pub p_value: Option<f32>,
+    /// Final points of the shots.
+    pub points: Vec<Picture>,
+}
+
+/// The trigger recovered for one label.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TriggerEvidence {
+    /// The label every picture should become.
+    pub label: usize,
+    /// Where the trigger covers the picture, one channel: 1 covers wholly.
+    pub mask: Picture,
+    /// What it covers it with.
+    pub pattern: Picture,
+    /// Attack success rate on the images of the search, in `[0, 1]`.
+    pub asr_search: f32,
+    /// Attack success rate on images held back from the search, true label not the target.
+    pub asr: f32,
+    /// How many held-back images that is.
+    pub asr_images: usize,
+    /// Sum of the mask, in pixels.
+    pub l1: f32,
+    /// Sum of the mask over the area of the picture, in `[0, 1]`.
+    pub size: f32,
+    /// How far below the median of all labels the mask is, in deviations (Neural Cleanse);
+    /// `None` where too few labels were searched for it to mean anything.
+    pub anomaly_index: Option<f32>,
+    /// Mask size for the same label on each reference model known clean.
+    pub reference_sizes: Vec<f32>,
+    /// A few held-back pictures with and without the trigger.
+    pub examples: Vec<Example>,
+}
+
+/// One held-back picture before and after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Example {
+    /// The clean picture.
+    pub before: Picture,
+    /// The same with the trigger.
+    pub after: Picture,
+    /// True label.
+    pub truth: usize,
+    /// The model's answer before, and how sure it is, in `[0, 1]`.
+    pub answer_before: (usize, f32),
+    /// The model's answer after, and how sure it is, in `[0, 1]`.
+    pub answer_after: (usize, f32),
+}

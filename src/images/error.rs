@@ -1,0 +1,47 @@
+//! What can be wrong with a set of images, each a sentence a person can act on.
+
+use std::path::PathBuf;
+
+/// Why images could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// A file or folder could not be read.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not a source of images we know.
+    #[error(
+        "{path} holds no images that can be opened: {why}. Give a folder with one sub-folder a label, an .npz, MNIST or CIFAR files, or a folder with a CSV of path and label"
+    )]
+    NotImages {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was seen instead.
+        why: String,
+    },
+    /// A known kind of file, but broken or cut off.
+    #[error("{path} is damaged: {why}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not hold.
+        why: String,
+    },
+    /// Images and model do not belong together.
+    #[error("{0}")]
+    Mismatch(String),
+    /// The model fails on the images.
+    #[error(transparent)]
+    Model(#[from] crate::model::ModelError),
+    /// Arithmetic failed.
+    #[error(transparent)]
+    Compute(#[from] candle_core::Error),
+    /// Somebody asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] crate::progress::Stopped),
+}

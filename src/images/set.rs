@@ -1,0 +1,122 @@
+//! A set of clean images of one size, with labels.
+
+use crate::tensor::Seed;
+use candle_core::{Device, Result, Tensor};
+
+/// Images as bytes, planar RGB or gray: image `i` is `pixels[i * c*h*w ..]`, channel after channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageSet {
+    /// `[n, channels, height, width]`, row-major.
+    pub pixels: Vec<u8>,
+    /// 1 or 3.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Label of each image, `0..names.len()`.
+    pub labels: Vec<usize>,
+    /// Name of each label.
+    pub names: Vec<String>,
+    /// Pictures that could not be read, `file: why`; the rest is used.
+    pub skipped: Vec<String>,
+}
+
+/// Images the search may see, and images held back from it.
+#[derive(Debug, Clone)]
+pub struct Split {
+    /// For searching and training.
+    pub search: ImageSet,
+    /// For confirming.
+    pub held_out: ImageSet,
+}
+
+impl ImageSet {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Bytes of image `i`, `[channels, height, width]`.
+    pub fn image(&self, i: usize) -> &[u8] {
+        let size = self.channels * self.height * self.width;
+        &self.pixels[i * size..(i + 1) * size]
+    }
+
+    /// Pixels `[indices.len(), channels, height, width]` in `[0, 1]`.
+    ///
+    /// # Errors
+    /// Where the device cannot hold them.
+    pub fn tensor(&self, indices: &[usize], device: &Device) -> Result<Tensor> {
+        let mut values = Vec::with_capacity(indices.len() * self.channels * self.height * self.width);
+        for &i in indices {
+            values.extend(self.image(i).iter().map(|&b| f32::from(b) / 255.0));
+        }
+        Tensor::from_vec(values, (indices.len(), self.channels, self.height, self.width), device)
+    }
+
+    /// The images at `indices`, in that order.
+    pub fn subset(&self, indices: &[usize]) -> Self {
+        Self {
+            pixels: indices.iter().flat_map(|&i| self.image(i)).copied().collect(),
+            labels: indices.iter().map(|&i| self.labels[i]).collect(),
+            names: self.names.clone(),
+            skipped: Vec::new(),
+            ..*self
+        }
+    }
+
+    /// `[label] -> indices` of its images.
+    pub fn by_label(&self) -> Vec<Vec<usize>> {
+        let mut lists = vec![Vec::new(); self.names.len()];
+        for (i, &label) in self.labels.iter().enumerate() {
+            lists[label].push(i);
+        }
+        lists
+    }
+
+    /// Every label split alike: `held_out` of its images (at least one where it has two) are kept back.
+    pub fn split(&self, held_out: f32, seed: Seed) -> Split {
+        let mut random = seed.of("split").random();
+        let (mut keep, mut back) = (Vec::new(), Vec::new());
+        for mut list in self.by_label() {
+            random.shuffle(&mut list);
+            let n = list.len();
+            let k = if n < 2 { 0 } else { ((n as f32 * held_out).round() as usize).clamp(1, n - 1) };
+            back.extend_from_slice(&list[..k]);
+            keep.extend_from_slice(&list[k..]);
+        }
+        keep.sort_unstable();
+        back.sort_unstable();
+        Split { search: self.subset(&keep), held_out: self.subset(&back) }
+    }
+
+    /// At most `n` images, labels as even as they can be.
+    pub fn sample(&self, n: usize, seed: Seed) -> Self {
+        if n >= self.len() {
+            return self.clone();
+        }
+        let mut random = seed.of("sample").random();
+        let mut lists = self.by_label();
+        for list in &mut lists {
+            random.shuffle(list);
+        }
+        let mut chosen = Vec::with_capacity(n);
+        let mut round = 0;
+        while chosen.len() < n {
+            for list in &lists {
+                if chosen.len() < n && round < list.len() {
+                    chosen.push(list[round]);
+                }
+            }
+            round += 1;
+        }
+        chosen.sort_unstable();
+        self.subset(&chosen)
+    }
+}

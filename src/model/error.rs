@@ -1,0 +1,62 @@
+//! What can be wrong with a model file, each a sentence a person can act on.
+
+use std::path::PathBuf;
+
+/// Why a model could not be opened or run. Each text says what is wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The file could not be read.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not a kind of file we know.
+    #[error("{path} is not a model file that can be opened: {why}. Open an .onnx file or a Keras .h5 file")]
+    NotAModel {
+        /// The file.
+        path: PathBuf,
+        /// What was seen instead.
+        why: String,
+    },
+    /// A known kind of file, but broken or cut off.
+    #[error("{path} is damaged: {why}. Get the file again from its source")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not hold.
+        why: String,
+    },
+    /// Operators the graph needs and we do not have; named before anything runs.
+    #[error("this model uses operators that are not supported yet: {}", .0.join(", "))]
+    Unsupported(Vec<String>),
+    /// The graph is not an image classifier.
+    #[error("this model is not an image classifier: {0}")]
+    NotAClassifier(String),
+    /// The numbers in the file cannot be right.
+    #[error(
+        "parameter \"{parameter}\" of this model holds {what}; the model cannot give meaningful answers and was not examined"
+    )]
+    BadNumbers {
+        /// Name of the parameter.
+        parameter: String,
+        /// "NaN" or "an infinite value".
+        what: &'static str,
+    },
+    /// The graph failed at a node.
+    #[error("the model failed at node \"{node}\" ({op}): {why}")]
+    Node {
+        /// The node's name, or its position.
+        node: String,
+        /// The operator.
+        op: String,
+        /// What happened.
+        why: String,
+    },
+    /// The device or the arithmetic failed.
+    #[error(transparent)]
+    Compute(#[from] candle_core::Error),
+}

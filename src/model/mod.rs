@@ -1,0 +1,23 @@
+//! A classifier as a differentiable graph, and the readers that translate files into it.
+//!
+//! In: a file ([`open`]). Out: a [`Model`]: the immutable [`Graph`], its [`Parameters`] apart from it,
+//! and what is known of the input. A [`Classifier`] adds the [`Preprocessing`] and answers pixels in
+//! `[0, 1]` with logits, differentiable in the pixels and in the parameters.
+//! Readers only translate into [`graph::Op`]; nothing outside `onnx` knows a protobuf, nothing outside
+//! `keras` knows HDF5. Files are hostile until proven otherwise: sizes are checked before memory is
+//! asked for, and nothing in a file is ever executed.
+
+mod classifier;
+mod error;
+pub mod graph;
+mod interpret;
+pub mod keras;
+pub mod onnx;
+mod open;
+mod preprocessing;
+
+pub use classifier::Classifier;
+pub use error::ModelError;
+pub use graph::{Graph, Parameters};
+pub use open::{Format, InputLayout, InputSpec, Model, open};
+pub use preprocessing::{ChannelOrder, Preprocessing};

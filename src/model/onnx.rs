@@ -1,0 +1,1 @@
+//! ONNX files: our own few protobuf messages, translated into `graph::Op`; and written.

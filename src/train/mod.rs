@@ -1,0 +1,10 @@
+//! A small training loop on our own graphs: reference models, lab models, the sample, fine-tuning.
+//!
+//! In: an [`ImageSet`](crate::images::ImageSet) and a [`Recipe`]. Out: a [`Trained`] classifier.
+//! Knows nothing of poison, detectors or files.
+
+mod architecture;
+mod learn;
+
+pub use architecture::Architecture;
+pub use learn::{Recipe, TrainError, Trained, train};
