@@ -1,1 +1,3 @@
 //! ONNX files: our own few protobuf messages, translated into `graph::Op`; and written.
+
+pub mod messages;
