@@ -12,6 +12,7 @@ mod error;
 pub mod graph;
 mod interpret;
 pub mod keras;
+mod numbers;
 pub mod onnx;
 mod open;
 mod preprocessing;

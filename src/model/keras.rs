@@ -1,1 +1,0 @@
-//! Keras `.h5` full models, translated into `graph::Op`.
