@@ -5,11 +5,19 @@
 //! Knows nothing of models or images. The only place where `unsafe` is allowed.
 
 pub mod activation;
+pub mod adam;
 pub mod conv;
+pub mod loss;
 pub mod pool;
 pub mod seed;
+pub mod squash;
+pub mod stamp;
 
 pub use activation::relu;
+pub use adam::Adam;
 pub use conv::{Conv2d, conv2d};
+pub use loss::{answers, cross_entropy, log_softmax};
 pub use pool::{Pool2d, avg_pool2d, max_pool2d};
 pub use seed::{Random, Seed};
+pub use squash::{squash, unsquash};
+pub use stamp::stamp;
