@@ -7,6 +7,7 @@
 mod document;
 mod event;
 mod run;
+mod summary;
 
 pub use document::{
     Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Order, ReferenceSummary, Settings, Verdict,
