@@ -6,12 +6,17 @@
 
 pub mod activation;
 pub mod adam;
+#[cfg(test)]
+pub(crate) mod check;
 pub mod conv;
 pub mod loss;
+mod matrix;
 pub mod pool;
 pub mod seed;
 pub mod squash;
 pub mod stamp;
+mod storage;
+mod window;
 
 pub use activation::relu;
 pub use adam::Adam;

@@ -1,6 +1,15 @@
 //! Max and average pooling with right gradients (candle's max-pool gradient is wrong, see docs).
+//!
+//! In and out: `f32` tensors `[n, c, h, w]` on the processor.
 
-use candle_core::{Result, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use super::storage;
+use super::window::Axis;
+
+/// No window is padded by more than the picture's own size and this.
+const MOST_PAD: usize = 64;
 
 /// Geometry of a pooling window; pairs are `[height, width]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,8 +47,7 @@ impl Pool2d {
 /// # Errors
 /// Where the window does not fit the picture.
 pub fn max_pool2d(x: &Tensor, geometry: &Pool2d) -> Result<Tensor> {
-    let _ = (x, geometry);
-    candle_core::bail!("max_pool2d is being written")
+    pool(x, MaxPool(Sliding::new(x, geometry)?))
 }
 
 /// `[n, c, h, w]` to `[n, c, h', w']`.
@@ -47,6 +55,190 @@ pub fn max_pool2d(x: &Tensor, geometry: &Pool2d) -> Result<Tensor> {
 /// # Errors
 /// Where the window does not fit the picture.
 pub fn avg_pool2d(x: &Tensor, geometry: &Pool2d) -> Result<Tensor> {
-    let _ = (x, geometry);
-    candle_core::bail!("avg_pool2d is being written")
+    let window = Sliding::new(x, geometry)?;
+    let divisors = [&window.rows, &window.columns].map(|axis| tap_counts(axis, geometry.count_include_pad));
+    pool(x, AvgPool { window, divisors })
 }
+
+/// Runs the operation on the processor, wherever the tensor is.
+fn pool<C: 'static + CustomOp1 + Send + Sync>(x: &Tensor, operation: C) -> Result<Tensor> {
+    if x.device().is_cpu() {
+        return x.contiguous()?.apply_op1(operation);
+    }
+    let here = x.to_device(&candle_core::Device::Cpu)?.contiguous()?;
+    here.apply_op1(operation)?.to_device(x.device())
+}
+
+/// The windows over every plane (one channel of one image).
+struct Sliding {
+    n: usize,
+    c: usize,
+    rows: Axis,
+    columns: Axis,
+}
+
+impl Sliding {
+    fn new(x: &Tensor, geometry: &Pool2d) -> Result<Self> {
+        let &[n, c, h, w] = x.dims() else { bail!("a pooling takes an image batch [n, c, h, w], not {:?}", x.dims()) };
+        let axis = |i: usize, size| {
+            let Pool2d { kernel, stride, pads, dilation, ceil_mode, .. } = geometry;
+            let pads = [pads[i], pads[i + 2]];
+            let axis = Axis::new(size, kernel[i], stride[i], pads, dilation[i], *ceil_mode)?;
+            // A window may not lie wholly in the padding; and geometry comes from model files, which may
+            // be hostile and ask for endless work.
+            let most = ((kernel[i] - 1) * dilation[i]).min(size.saturating_add(MOST_PAD));
+            pads.iter().all(|&pad| pad <= most).then_some(axis)
+        };
+        let (Some(rows), Some(columns)) = (axis(0, h), axis(1, w)) else {
+            bail!("a pooling with {geometry:?} does not fit the image batch {:?}", x.dims())
+        };
+        Ok(Self { n, c, rows, columns })
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::from((self.n, self.c, self.rows.out, self.columns.out))
+    }
+
+    /// Planes, cells of an input plane, cells of an output plane.
+    fn sizes(&self) -> (usize, usize, usize) {
+        (self.n * self.c, self.rows.size * self.columns.size, self.rows.out * self.columns.out)
+    }
+
+    /// For output row `y`, calls `f(columns, cells)` for each tap in reading order: at the `i`-th of
+    /// the output `columns` the tap lies on the `i`-th of `cells`, a range and step in the input plane.
+    fn taps(&self, y: usize, mut f: impl FnMut(std::ops::Range<usize>, std::ops::Range<usize>)) {
+        for ky in 0..self.rows.kernel {
+            let Some(row) = self.rows.input(y, ky) else { continue };
+            for kx in 0..self.columns.kernel {
+                let (columns, start) = self.columns.inside(kx);
+                if !columns.is_empty() {
+                    f(columns, row * self.columns.size + start..(row + 1) * self.columns.size);
+                }
+            }
+        }
+    }
+}
+
+struct MaxPool(Sliding);
+
+impl CustomOp1 for MaxPool {
+    fn name(&self) -> &'static str {
+        "max_pool2d"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = storage::slice(x, layout)?;
+        let ((planes, cells, outputs), wide, step) = (self.0.sizes(), self.0.columns.out, self.0.columns.stride);
+        let mut out = vec![f32::NEG_INFINITY; planes * outputs];
+        out.par_chunks_mut(outputs.max(1)).zip(x.par_chunks(cells.max(1))).for_each(|(out, x)| {
+            for (y, out) in out.chunks_mut(wide).enumerate() {
+                self.0.taps(y, |columns, cells| {
+                    for (out, &x) in out[columns].iter_mut().zip(x[cells].iter().step_by(step)) {
+                        // A NaN wins and stays.
+                        if x > *out || x.is_nan() {
+                            *out = x;
+                        }
+                    }
+                });
+            }
+        });
+        Ok((CpuStorage::F32(out), self.0.shape()))
+    }
+
+    fn bwd(&self, x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let gradient = storage::read3(x, y, &grad.contiguous()?, |x, y, g| self.gradient(x, y, g))?;
+        Ok(Some(Tensor::from_vec(gradient, x.shape(), x.device())?))
+    }
+}
+
+impl MaxPool {
+    fn gradient(&self, x: &[f32], y: &[f32], g: &[f32]) -> Vec<f32> {
+        let ((planes, cells, outputs), wide, step) = (self.0.sizes(), self.0.columns.out, self.0.columns.stride);
+        let mut out = vec![0.0; planes * cells];
+        out.par_chunks_mut(cells.max(1)).enumerate().for_each_init(Vec::new, |left, (plane, out)| {
+            let x = &x[plane * cells..][..cells];
+            let maxima = y[plane * outputs..][..outputs].chunks(wide);
+            for (row, (maxima, g)) in maxima.zip(g[plane * outputs..].chunks(wide)).enumerate() {
+                left.clear();
+                left.extend_from_slice(g);
+                self.0.taps(row, |columns, cells| {
+                    let inputs = out[cells.clone()].iter_mut().step_by(step).zip(x[cells].iter().step_by(step));
+                    let outputs = maxima[columns.clone()].iter().zip(&mut left[columns]);
+                    for ((out, &x), (&max, left)) in inputs.zip(outputs) {
+                        // Once given away nothing is left for a later equal.
+                        if x == max || (x.is_nan() && max.is_nan()) {
+                            *out += std::mem::take(left);
+                        }
+                    }
+                });
+            }
+        });
+        out
+    }
+}
+
+struct AvgPool {
+    window: Sliding,
+    /// What each row and each column of the output divides its sum by; the divisor is their product.
+    divisors: [Vec<f32>; 2],
+}
+
+/// For each position the number of taps that count.
+fn tap_counts(axis: &Axis, count_pads: bool) -> Vec<f32> {
+    let counts = |position: usize, tap: usize| {
+        let inside_pads = position * axis.stride + tap * axis.dilation < axis.size + axis.pads[0] + axis.pads[1];
+        axis.input(position, tap).is_some() || (count_pads && inside_pads)
+    };
+    let taps = |position| (0..axis.kernel).filter(|&tap| counts(position, tap)).count();
+    (0..axis.out).map(|position| taps(position).max(1) as f32).collect()
+}
+
+impl CustomOp1 for AvgPool {
+    fn name(&self) -> &'static str {
+        "avg_pool2d"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = storage::slice(x, layout)?;
+        let window = &self.window;
+        let ((planes, cells, outputs), wide, step) = (window.sizes(), window.columns.out, window.columns.stride);
+        let mut out = vec![0.0; planes * outputs];
+        out.par_chunks_mut(outputs.max(1)).zip(x.par_chunks(cells.max(1))).for_each(|(out, x)| {
+            for (y, out) in out.chunks_mut(wide).enumerate() {
+                window.taps(y, |columns, cells| {
+                    let inputs = x[cells].iter().step_by(step);
+                    out[columns].iter_mut().zip(inputs).for_each(|(out, &x)| *out += x);
+                });
+                out.iter_mut().zip(&self.divisors[1]).for_each(|(out, across)| *out /= across * self.divisors[0][y]);
+            }
+        });
+        Ok((CpuStorage::F32(out), window.shape()))
+    }
+
+    fn bwd(&self, x: &Tensor, _y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let gradient = storage::read(&grad.contiguous()?, |g| self.gradient(g))?;
+        Ok(Some(Tensor::from_vec(gradient, x.shape(), x.device())?))
+    }
+}
+
+impl AvgPool {
+    fn gradient(&self, g: &[f32]) -> Vec<f32> {
+        let window = &self.window;
+        let ((planes, cells, outputs), wide, step) = (window.sizes(), window.columns.out, window.columns.stride);
+        let mut out = vec![0.0; planes * cells];
+        out.par_chunks_mut(cells.max(1)).enumerate().for_each_init(Vec::new, |shared, (plane, out)| {
+            for (row, g) in g[plane * outputs..][..outputs].chunks(wide).enumerate() {
+                shared.clear();
+                shared.extend(g.iter().zip(&self.divisors[1]).map(|(g, across)| g / (across * self.divisors[0][row])));
+                window.taps(row, |columns, cells| {
+                    let targets = out[cells].iter_mut().step_by(step);
+                    targets.zip(&shared[columns]).for_each(|(out, &g)| *out += g);
+                });
+            }
+        });
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests;
