@@ -1,3 +1,6 @@
 //! ONNX files: our own few protobuf messages, translated into `graph::Op`; and written.
 
 pub mod messages;
+mod write;
+
+pub use write::write;
