@@ -1,0 +1,119 @@
+//! How verdicts and numbers are said, the same on screen, in the terminal and in reports.
+
+use crate::audit::Verdict;
+use crate::model::{ChannelOrder, Format, InputLayout, InputSpec, Preprocessing};
+
+/// The verdict for a person. Never "clean": nothing found is no proof that there is nothing.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Infected => "Infected (confirmed)",
+        Verdict::Suspicious => "Suspicious",
+        Verdict::NoEvidence => "No evidence found",
+    }
+}
+
+/// The kind of a model file.
+pub fn format(format: Format) -> &'static str {
+    match format {
+        Format::Onnx => "ONNX",
+        Format::Keras => "Keras HDF5",
+    }
+}
+
+/// A share in `[0, 1]` as "98.1 %"; "unknown" where it is not a number.
+pub fn percent(share: f32) -> String {
+    if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { "unknown".into() }
+}
+
+/// "2,150".
+pub fn count(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// "1 image", "2,150 images".
+pub fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
+/// "0.4 s", "12 s", "1 min 20 s", "2 h 5 min".
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "unknown".into();
+    }
+    if seconds < 9.95 {
+        return format!("{seconds:.1} s");
+    }
+    // Beyond a week nobody counts; the cast saturates in any case.
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// "0 to 1, RGB, 32 x 32".
+pub fn preprocessing(preprocessing: &Preprocessing) -> String {
+    let [height, width] = preprocessing.size;
+    let colours = match (preprocessing.channels, preprocessing.order) {
+        (1, _) => "gray",
+        (_, ChannelOrder::Rgb) => "RGB",
+        (_, ChannelOrder::Bgr) => "BGR",
+    };
+    format!("{}, {colours}, {width} x {height}", preprocessing.name)
+}
+
+/// "32 x 32, 3 channels, NCHW".
+pub fn input(input: &InputSpec) -> String {
+    let size = input.size.map_or("any size".into(), |[height, width]| format!("{width} x {height}"));
+    let layout = match input.layout {
+        InputLayout::Nchw => "NCHW",
+        InputLayout::Nhwc => "NHWC",
+    };
+    let batch =
+        input.fixed_batch.map_or(String::new(), |n| format!(", exactly {} at a time", counted(n, "image", "images")));
+    format!("{size}, {}, {layout}{batch}", counted(input.channels, "channel", "channels"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        let said: Vec<_> = [0.42, 9.96, 59.4, 80.0, 7510.0, f64::NAN, -1.0].map(duration).into();
+        assert_eq!(said, ["0.4 s", "10 s", "59 s", "1 min 20 s", "2 h 5 min", "unknown", "unknown"]);
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(counted(1, "image", "images"), "1 image");
+    }
+
+    #[test]
+    fn shares_have_one_digit_and_survive_what_is_no_number() {
+        assert_eq!([0.9869, 1.0, f32::NAN].map(percent), ["98.7 %", "100.0 %", "unknown"]);
+    }
+
+    #[test]
+    fn no_verdict_says_clean() {
+        for v in [Verdict::NoEvidence, Verdict::Suspicious, Verdict::Infected] {
+            assert!(!verdict(v).to_lowercase().contains("clean"));
+        }
+    }
+
+    #[test]
+    fn a_preprocessing_is_named_with_its_colours_and_size() {
+        assert_eq!(preprocessing(&Preprocessing::unit([30, 32], 3)), "0 to 1, RGB, 32 x 30");
+        assert_eq!(preprocessing(&Preprocessing::unit([28, 28], 1)), "0 to 1, gray, 28 x 28");
+    }
+}
