@@ -1,6 +1,6 @@
 //! What can be wrong with a set of images, each a sentence a person can act on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why images could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,4 +44,21 @@ pub enum ImageError {
     /// Somebody asked to stop.
     #[error(transparent)]
     Stopped(#[from] crate::progress::Stopped),
+}
+
+impl ImageError {
+    /// The system refused to read `path`.
+    pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.into(), source }
+    }
+
+    /// `path` is no source of images.
+    pub(super) fn not_images(path: &Path, why: impl Into<String>) -> Self {
+        Self::NotImages { path: path.into(), why: why.into() }
+    }
+
+    /// `path` is of a known kind but broken.
+    pub(super) fn damaged(path: &Path, why: impl Into<String>) -> Self {
+        Self::Damaged { path: path.into(), why: why.into() }
+    }
 }

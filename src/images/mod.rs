@@ -7,6 +7,7 @@
 
 mod discover;
 mod error;
+mod picture;
 mod set;
 mod sources;
 

@@ -1,7 +1,10 @@
 //! A set of clean images of one size, with labels.
 
+use super::picture::Picture;
+use crate::progress::{Monitor, Stopped};
 use crate::tensor::Seed;
 use candle_core::{Device, Result, Tensor};
+use rayon::prelude::*;
 
 /// Images as bytes, planar RGB or gray: image `i` is `pixels[i * c*h*w ..]`, channel after channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,5 +121,90 @@ impl ImageSet {
         }
         chosen.sort_unstable();
         self.subset(&chosen)
+    }
+
+    /// The same images at another height and width (triangle filter, antialiased when shrinking).
+    pub fn resized(&self, size: [usize; 2]) -> Self {
+        // Nobody else holds this monitor, so nobody can stop it.
+        self.converted(self.channels, size, &Monitor::silent()).unwrap_or_else(|Stopped| self.clone())
+    }
+
+    /// The same images in gray (`n == 1`, luma) or RGB (`n == 3`, gray repeated).
+    pub fn with_channels(&self, n: usize) -> Self {
+        let size = [self.height, self.width];
+        self.converted(n, size, &Monitor::silent()).unwrap_or_else(|Stopped| self.clone())
+    }
+
+    /// Both at once, in parallel, and it can be stopped.
+    pub(super) fn converted(
+        &self,
+        channels: usize,
+        size: [usize; 2],
+        monitor: &Monitor,
+    ) -> std::result::Result<Self, Stopped> {
+        let (from, to) = ([self.height, self.width], if channels == 1 { 1 } else { 3 });
+        if (to, size) == (self.channels, from) {
+            return Ok(self.clone());
+        }
+        let bytes = to * size[0] * size[1];
+        let mut pixels = vec![0; self.len() * bytes];
+        pixels.par_chunks_mut(bytes.max(1)).enumerate().try_for_each(|(i, out)| {
+            monitor.check()?;
+            let picture = Picture::from_planar(self.image(i), self.channels, from);
+            // Resizing fewer channels is cheaper, and PIL users convert before they resize.
+            picture.with_channels(to).resized(size).write_planar(out);
+            Ok(())
+        })?;
+        Ok(Self {
+            pixels,
+            channels: to,
+            height: size[0],
+            width: size[1],
+            labels: self.labels.clone(),
+            names: self.names.clone(),
+            skipped: self.skipped.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gray(n: usize) -> ImageSet {
+        ImageSet {
+            pixels: (0..n * 16).map(|i| (i % 251) as u8).collect(),
+            channels: 1,
+            height: 4,
+            width: 4,
+            labels: (0..n).map(|i| i % 3).collect(),
+            names: vec!["a".into(), "b".into(), "c".into()],
+            skipped: vec!["x.png: is empty".into()],
+        }
+    }
+
+    #[test]
+    fn images_change_size_and_channels_and_keep_their_labels() {
+        let set = gray(7);
+        let rgb = set.with_channels(3);
+        assert_eq!((rgb.channels, rgb.pixels.len()), (3, 7 * 48));
+        assert_eq!(rgb.image(2)[..16], rgb.image(2)[32..]);
+        assert_eq!(rgb.with_channels(1), set);
+        let big = set.resized([8, 6]);
+        assert_eq!((big.height, big.width, big.pixels.len()), (8, 6, 7 * 48));
+        assert_eq!((&big.labels, &big.names, &big.skipped), (&set.labels, &set.names, &set.skipped));
+    }
+
+    #[test]
+    fn conversion_stops_when_asked() {
+        let monitor = Monitor::silent();
+        monitor.stop();
+        assert_eq!(gray(3).converted(3, [4, 4], &monitor).err(), Some(Stopped));
+    }
+
+    #[test]
+    fn a_sample_is_even_over_the_labels() {
+        let sample = gray(100).sample(9, Seed(1));
+        assert!(sample.by_label().iter().all(|l| l.len() == 3));
     }
 }
