@@ -5,15 +5,18 @@
 //! gradient and is several times slower; it serves only where the tensors are not on the processor.
 //! Results never depend on the number of threads.
 
+mod direct;
 mod elsewhere;
 mod im2col;
 mod shape;
+mod tile;
 
 #[cfg(test)]
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 use shape::ConvShape;
+use tile::Instructions;
 
 use super::storage;
 
@@ -59,14 +62,18 @@ struct Convolution(ConvShape);
 impl Convolution {
     fn forward(&self, x: &[f32], w: &[f32], b: Option<&[f32]>) -> (CpuStorage, Shape) {
         let s = &self.0;
-        (CpuStorage::F32(im2col::forward(s, x, w, b)), Shape::from((s.n, s.o, s.oh, s.ow)))
+        let y = direct::forward(s, Instructions::best(), x, w, b).unwrap_or_else(|| im2col::forward(s, x, w, b));
+        (CpuStorage::F32(y), Shape::from((s.n, s.o, s.oh, s.ow)))
     }
 
     fn input_gradient(&self, x: &Tensor, w: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         if !x.track_op() {
             return Ok(None);
         }
-        let gradient = storage::read2(grad, w, |g, w| im2col::input_gradient(&self.0, g, w))?;
+        let gradient = storage::read2(grad, w, |g, w| {
+            let direct = direct::input_gradient(&self.0, Instructions::best(), g, w);
+            direct.unwrap_or_else(|| im2col::input_gradient(&self.0, g, w))
+        })?;
         Ok(Some(Tensor::from_vec(gradient, x.shape(), x.device())?))
     }
 

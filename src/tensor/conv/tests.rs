@@ -120,12 +120,11 @@ fn the_other_devices_way_is_the_same() {
     }
 }
 
-/// <conv(x), g> = <x, conv_x'(g)> = <w, conv_w'(g)> for sizes real models have.
-#[test]
-fn gradients_are_adjoint_on_layers_of_real_models() {
+/// Layers of real models, and awkward relatives of them.
+fn layers() -> Vec<(Sizes, Conv2d)> {
     let same = geometry([1, 1], [1; 4], [1, 1], 1);
     let half = geometry([2, 2], [1; 4], [1, 1], 1);
-    for (sizes, g) in [
+    vec![
         ([3, 3, 32, 32, 64, 3, 3], Conv2d::default()),
         ([2, 64, 30, 30, 64, 3, 3], Conv2d::default()),
         ([5, 16, 32, 32, 16, 3, 3], same.clone()),
@@ -139,7 +138,13 @@ fn gradients_are_adjoint_on_layers_of_real_models() {
         ([2, 96, 14, 14, 96, 3, 3], geometry([1, 1], [1; 4], [1, 1], 96)),
         ([2, 96, 14, 15, 96, 5, 5], geometry([2, 2], [2; 4], [1, 1], 96)),
         ([2, 32, 14, 15, 48, 3, 3], geometry([1, 1], [1; 4], [1, 1], 4)),
-    ] {
+    ]
+}
+
+/// <conv(x), g> = <x, conv_x'(g)> = <w, conv_w'(g)> for sizes real models have.
+#[test]
+fn gradients_are_adjoint_on_layers_of_real_models() {
+    for (sizes, g) in layers() {
         let [x, w, _] = tensors(sizes, &g, 5).map(|t| Var::from_tensor(&t).unwrap());
         let y = conv2d(&x, &w, None, &g).unwrap();
         let weights = Seed(6).random().normal_tensor(1.0, y.dims(), &Device::Cpu).unwrap();
@@ -195,4 +200,74 @@ fn bad_shapes_are_errors() {
     assert!(conv2d(&x, &w, None, &geometry([1, 1], [0; 4], [usize::MAX, 1], 1)).is_err());
     let double = x.to_dtype(candle_core::DType::F64).unwrap();
     assert!(conv2d(&double, &w.to_dtype(candle_core::DType::F64).unwrap(), None, &g).is_err());
+}
+
+/// Each set of instructions that this processor has, in turn, against the matrix product.
+#[test]
+fn direct_convolution_is_the_same_on_all_instructions() {
+    for (sizes, g) in cases().into_iter().chain(layers()) {
+        let [x, w, b] = tensors(sizes, &g, 10);
+        let shape = super::ConvShape::new(x.dims(), w.dims(), Some(b.dims()), &g).unwrap();
+        let [x, w, b] = [x, w, b].map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+        let y = super::im2col::forward(&shape, &x, &w, Some(&b));
+        let gradient = super::im2col::input_gradient(&shape, &y, &w);
+        for instructions in super::tile::Instructions::all() {
+            let what = format!("{instructions:?} {sizes:?} {g:?}");
+            assert_near(&super::direct::forward(&shape, instructions, &x, &w, Some(&b)).unwrap(), &y, &what);
+            assert_near(&super::direct::input_gradient(&shape, instructions, &y, &w).unwrap(), &gradient, &what);
+        }
+    }
+}
+
+fn assert_near(got: &[f32], expected: &[f32], what: &str) {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    let scale = expected.iter().fold(1e-3_f32, |m, v| m.max(v.abs()));
+    for (i, (g, e)) in got.iter().zip(expected).enumerate() {
+        assert!((g - e).abs() <= 2e-6 * scale, "{what}: number {i} is {g}, not {e}");
+    }
+}
+
+/// Large maps go in bands, few images split the channels; neither may change a bit of the result.
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let same = geometry([1, 1], [1; 4], [1, 1], 1);
+    let run = |threads: usize, sizes: Sizes, g: &Conv2d| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let [x, w, b] = tensors(sizes, g, 11).map(|t| Var::from_tensor(&t).unwrap());
+            let y = conv2d(&x, &w, Some(&b), g).unwrap();
+            let grads = y.sqr().unwrap().backward().unwrap();
+            let mut all = vec![y.clone()];
+            all.extend([&x, &w, &b].map(|v| grads.get(v).unwrap().clone()));
+            let bits = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap().into_iter().map(f32::to_bits);
+            all.iter().flat_map(bits).collect::<Vec<_>>()
+        })
+    };
+    for (sizes, g) in [
+        ([1, 40, 70, 61, 24, 3, 3], same.clone()),
+        ([1, 16, 113, 90, 9, 3, 3], geometry([2, 2], [1; 4], [1, 1], 1)),
+        ([19, 16, 8, 8, 16, 3, 3], same.clone()),
+        ([2, 200, 4, 4, 72, 3, 3], same),
+    ] {
+        let one = run(1, sizes, &g);
+        assert!(one == run(2, sizes, &g) && one == run(7, sizes, &g), "{sizes:?} {g:?}");
+    }
+}
+
+/// One image of several bands and few planes, against the definition by way of the matrix product.
+#[test]
+fn bands_of_large_images_fit_together() {
+    for (sizes, g) in [
+        ([1, 64, 90, 70, 10, 3, 3], geometry([1, 1], [1, 0, 2, 1], [1, 1], 1)),
+        ([2, 64, 99, 81, 5, 5, 3], geometry([2, 2], [2, 1, 0, 1], [1, 2], 1)),
+    ] {
+        let [x, w, b] = tensors(sizes, &g, 12);
+        let shape = super::ConvShape::new(x.dims(), w.dims(), Some(b.dims()), &g).unwrap();
+        let [x, w, b] = [x, w, b].map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+        let y = super::im2col::forward(&shape, &x, &w, Some(&b));
+        let best = super::tile::Instructions::best();
+        assert_near(&super::direct::forward(&shape, best, &x, &w, Some(&b)).unwrap(), &y, "forward");
+        let gradient = super::im2col::input_gradient(&shape, &y, &w);
+        assert_near(&super::direct::input_gradient(&shape, best, &y, &w).unwrap(), &gradient, "gradient");
+    }
 }
