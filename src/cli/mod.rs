@@ -1,6 +1,40 @@
-//! The command line: the same jobs as the window, printed; JSON and exit codes.
+//! The command line: the same jobs as the window, printed; JSON, pictures and exit codes.
+//!
+//! In: the arguments of the process. Out: text on standard output, progress and errors on standard error, an
+//! [`Exit`] status. One file a command. Never computes, never decides; what a stranger wrote (names of
+//! labels, nodes, files) is made harmless before it reaches a terminal.
+
+mod arguments;
+mod audit;
+mod door;
+mod exit;
+mod inspect;
+mod interrupt;
+mod panics;
+mod progress;
+mod sample;
+mod table;
+mod terminal;
+mod watch;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use exit::Exit;
 
 /// Runs the program; the exit status says what was found.
 pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(2)
+    panics::keep_quiet();
+    // clap itself prints help and ends with status 0, or a mistake and ends with status 2.
+    let arguments = Arguments::parse();
+    let done = panics::contained(|| match arguments.command {
+        None => door::open(),
+        Some(Command::Audit(order)) => audit::run(&order),
+        Some(Command::Inspect(what)) => inspect::run(&what),
+        Some(Command::Sample(what)) => sample::run(&what),
+    });
+    let exit = done.unwrap_or_else(|why| {
+        terminal::complain(&why);
+        Exit::Failed
+    });
+    exit.into()
 }

@@ -48,11 +48,16 @@ pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "unknown".into();
     }
-    if seconds < 9.95 {
-        return format!("{seconds:.1} s");
-    }
-    // Beyond a week nobody counts; the cast saturates in any case.
-    let whole = seconds.round() as u64;
+    if seconds < 9.95 { format!("{seconds:.1} s") } else { whole_seconds(seconds.round()) }
+}
+
+/// How long something will still take, never "0 s": "1 s", "12 s", "1 min 20 s".
+pub fn time_left(seconds: f32) -> String {
+    if seconds.is_finite() { whole_seconds(f64::from(seconds.ceil().max(1.0))) } else { "unknown".into() }
+}
+
+fn whole_seconds(seconds: f64) -> String {
+    let whole = seconds as u64;
     match whole {
         0..60 => format!("{whole} s"),
         60..3600 => format!("{} min {} s", whole / 60, whole % 60),
@@ -91,6 +96,11 @@ mod tests {
     fn times_are_said_as_people_say_them() {
         let said: Vec<_> = [0.42, 9.96, 59.4, 80.0, 7510.0, f64::NAN, -1.0].map(duration).into();
         assert_eq!(said, ["0.4 s", "10 s", "59 s", "1 min 20 s", "2 h 5 min", "unknown", "unknown"]);
+    }
+
+    #[test]
+    fn the_time_left_is_whole_seconds() {
+        assert_eq!([0.0, 3.2, 79.5, f32::INFINITY].map(time_left), ["1 s", "4 s", "1 min 20 s", "unknown"]);
     }
 
     #[test]

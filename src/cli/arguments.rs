@@ -1,0 +1,195 @@
+//! What can be typed, with the help texts.
+
+use crate::audit::{Order, Settings};
+use crate::tensor::Seed;
+use clap::builder::styling::Styles;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  poisdetc                                        open the window
+  poisdetc sample                                 try it on the bundled road signs
+  poisdetc inspect model.onnx images/             what is understood of the files
+  poisdetc audit model.onnx images/               look for a backdoor
+  poisdetc audit model.h5 images.npz --json - --quiet | jq .verdict
+
+Exit status:
+   0  finished, no evidence found
+  10  finished, suspicious
+  20  finished, infected (confirmed by a recovered trigger)
+   1  could not be done; one sentence on standard error says why
+   2  wrong use
+ 130  stopped by Ctrl+C; what was known by then is printed";
+
+const AUDIT_EXAMPLES: &str = "\
+IMAGES is a folder with one sub-folder a label, a folder with a CSV of path and label, an .npz with x and y,
+MNIST IDX files (also .gz) or CIFAR binary files. They must be clean, and none the model was tampered with.
+
+Examples:
+  poisdetc audit model.onnx images/
+  poisdetc audit model.onnx images/ --reference honest.onnx --out pictures --json audit.json
+  poisdetc audit model.h5 t10k-images-idx3-ubyte.gz --thorough --seed 7
+
+Exit status: 0 no evidence found, 10 suspicious, 20 infected, 1 failed, 2 wrong use, 130 stopped.";
+
+/// Finds out whether an image classifier was poisoned (backdoored), and shows the trigger.
+///
+/// Without a command the window is opened; where there is no display, the bundled sample is audited in the
+/// terminal.
+#[derive(Debug, Parser)]
+#[command(name = "poisdetc", version, after_help = EXAMPLES, styles = Styles::plain(), max_term_width = 110)]
+#[command(disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What to do; none opens the window.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// One job.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look for a backdoor in a model, with clean images it should classify
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Audit(AuditArguments),
+    /// Say what is understood of a model, and of images
+    Inspect(InspectArguments),
+    /// Audit the bundled sample of road signs, or make its files again
+    Sample(SampleArguments),
+}
+
+/// `poisdetc audit`.
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    /// The suspect model: ONNX, or a full Keras model as HDF5 (.h5)
+    pub model: PathBuf,
+    /// Clean images with their labels
+    pub images: PathBuf,
+    /// A model for the same labels that is known clean [default: one is trained on the images]
+    #[arg(long, value_name = "MODEL")]
+    pub reference: Option<PathBuf>,
+    /// A text file with one label name a line
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Every random number comes from this
+    #[arg(long, value_name = "N", default_value_t = Seed::default().0)]
+    pub seed: u64,
+    /// Where it computes
+    #[arg(long, default_value = "cpu", value_parser = ["cpu"], hide_possible_values = true)]
+    pub device: String,
+    /// Search a trigger for every label, with every step, not only for labels that stand out
+    #[arg(long)]
+    pub thorough: bool,
+    /// PoisDetc as it was published, its slip in the colour space included
+    #[arg(long)]
+    pub original_form: bool,
+    /// Shots at each label
+    #[arg(long, value_name = "N", default_value_t = Settings::default().shots as u64, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub shots: u64,
+    /// Where the results go.
+    #[command(flatten)]
+    pub results: Results,
+}
+
+/// Where results go.
+#[derive(Debug, Args)]
+pub struct Results {
+    /// Write the recovered triggers as PNG files to this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write everything as JSON; "-" is standard output and takes the table's place
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Show every label, not only those that stand out, where there are more than 20
+    #[arg(long)]
+    pub all: bool,
+    /// No progress, and of the result only the verdict
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `poisdetc inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// A model: ONNX, or a full Keras model as HDF5 (.h5)
+    pub model: PathBuf,
+    /// Clean images with their labels; with them the preprocessing is found too
+    pub images: Option<PathBuf>,
+    /// A text file with one label name a line
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Print JSON to this file; "-" is standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// `poisdetc sample`.
+#[derive(Debug, Args)]
+pub struct SampleArguments {
+    /// Draw the images and train the models again, into this folder, instead of auditing
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "json", "all", "honest"])]
+    pub make: Option<PathBuf>,
+    /// Audit the honest twin instead of the poisoned model
+    #[arg(long)]
+    pub honest: bool,
+    /// Where the results go.
+    #[command(flatten)]
+    pub results: Results,
+}
+
+impl AuditArguments {
+    /// The order the audit gets.
+    pub fn order(&self) -> Order {
+        Order {
+            model: self.model.clone(),
+            images: self.images.clone(),
+            reference: self.reference.clone(),
+            label_names: self.labels.clone(),
+            preprocessing: None,
+            settings: Settings {
+                seed: Seed(self.seed),
+                thorough: self.thorough,
+                // At most 1000, which clap saw to.
+                shots: self.shots as usize,
+                original_form: self.original_form,
+                device: self.device.clone(),
+                ..Settings::default()
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_has_no_contradiction() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_reaches_the_order() {
+        let typed = "poisdetc audit m.onnx images --reference r.onnx --labels l.txt --seed 7 --thorough \
+                     --original-form --shots 3 --device cpu";
+        let arguments = Arguments::try_parse_from(typed.split_whitespace()).unwrap();
+        let Some(Command::Audit(audit)) = arguments.command else { panic!("not an audit") };
+        let expected = Order {
+            model: "m.onnx".into(),
+            images: "images".into(),
+            reference: Some("r.onnx".into()),
+            label_names: Some("l.txt".into()),
+            preprocessing: None,
+            settings: Settings { seed: Seed(7), thorough: true, original_form: true, shots: 3, ..Settings::default() },
+        };
+        assert_eq!(audit.order(), expected);
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_settings() {
+        let arguments = Arguments::try_parse_from(["poisdetc", "audit", "m", "i"]).unwrap();
+        let Some(Command::Audit(audit)) = arguments.command else { panic!("not an audit") };
+        assert_eq!(audit.order().settings, Settings::default());
+    }
+}
