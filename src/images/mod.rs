@@ -5,13 +5,17 @@
 //! be read. [`discover`] tries the usual preprocessings of a model on a set.
 //! Never follows a path out of the folder it was given; never fails for one bad picture among good ones.
 
+mod candidates;
 mod discover;
 mod error;
+mod measure;
 mod picture;
+mod plausible;
 mod set;
 mod sources;
 
-pub use discover::{Candidate, Discovery, accuracy, discover};
+pub use discover::{Candidate, Discovery, discover};
 pub use error::ImageError;
+pub use measure::accuracy;
 pub use set::{ImageSet, Split};
 pub use sources::{Wanted, open};
