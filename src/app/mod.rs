@@ -1,26 +1,187 @@
-//! The window: screens, widgets, theme. Draws and sends commands, nothing else.
+//! The window: screens, widgets, theme. Draws and sends commands, nothing else; no mathematics, no file
+//! formats, and never a moment of work on the thread that draws.
+//!
+//! [`App`] owns what is not saved (jobs, the document), [`State`] is what is saved. Every frame it takes in
+//! what jobs tell (`receive`), draws (`draw`) and carries out what the screens asked for (`act`).
 
-use crate::audit::Order;
+mod act;
+mod command;
+mod dialog;
+mod draw;
+#[cfg(test)]
+#[path = "../../tests/example/mod.rs"]
+mod example;
+mod form;
+mod known;
+mod running;
+mod sample;
+mod screens;
+mod state;
+mod theme;
+mod understanding;
+mod widget_map;
+mod widgets;
+mod words;
 
-/// What the window's saved state and desktop entry are found under.
+pub use command::{Command, Field, Step};
+pub use state::{Recent, State, Theme as ThemeChoice};
+pub use theme::install as install_theme;
+
+use crate::audit::{Audit, Order};
+use crate::job::{Job, Outcome};
+use command::Commands;
+use dialog::Dialog;
+use egui::Context;
+use form::Form;
+use known::Known;
+use running::{End, Running};
+use screens::detect::Detect;
+use understanding::Understanding;
+use widgets::Pictures;
+
+/// What the window's saved state and its desktop entry are found under.
 const APP_ID: &str = "poisdetc";
 
-/// The running program.
-#[derive(Debug, Default)]
+/// The program behind the window.
 pub struct App {
-    order: Order,
+    state: State,
+    form: Form,
+    understanding: Understanding,
+    /// What a field still lacks, or why its dialog failed.
+    complaint: Option<(Field, String)>,
+    dialog: Option<Dialog>,
+    sample: Option<Job<(), Result<Order, String>>>,
+    sample_trouble: Option<String>,
+    running: Option<Running>,
+    failure: Option<String>,
+    known: Known,
+    document: Option<Audit>,
+    step: Step,
+    detect: Detect,
+    inspected: Option<usize>,
+    pictures: Pictures,
+    commands: Commands,
 }
 
 impl App {
-    /// A window that starts with `order` filled in.
-    pub fn new(order: Option<Order>) -> Self {
-        Self { order: order.unwrap_or_default() }
+    /// A window with what an earlier run saved; `order` fills its fields.
+    pub fn new(state: State, order: Option<Order>) -> Self {
+        let form = match &order {
+            Some(order) => Form::of(order),
+            None => Form { settings: state.settings.clone(), ..Form::default() },
+        };
+        let mut commands = Commands::default();
+        commands.send(Command::Theme(state.theme.into()));
+        if order.is_some() {
+            commands.send(Command::Understand);
+        }
+        Self {
+            state,
+            form,
+            understanding: Understanding::default(),
+            complaint: None,
+            dialog: None,
+            sample: None,
+            sample_trouble: None,
+            running: None,
+            failure: None,
+            known: Known::default(),
+            document: None,
+            step: Step::Open,
+            detect: Detect::default(),
+            inspected: None,
+            pictures: Pictures::default(),
+            commands,
+        }
+    }
+
+    /// A window that shows a finished audit.
+    pub fn with_audit(audit: Audit) -> Self {
+        let mut app = Self::new(State::default(), None);
+        app.form = Form::of(&audit.order);
+        app.known = Known::from(&audit);
+        app.document = Some(audit);
+        app.step = Step::Detect;
+        app
+    }
+
+    /// The finished audit.
+    pub fn document(&self) -> Option<&Audit> {
+        self.document.as_ref()
+    }
+
+    /// The step that is shown.
+    pub fn step(&self) -> Step {
+        self.step
+    }
+
+    /// Whether an audit runs.
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// What is saved.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// One frame: takes in what jobs tell, draws, and does what was asked for. `parent` is the window that
+    /// dialogs belong to.
+    pub fn frame(&mut self, ui: &mut egui::Ui, parent: Option<&eframe::Frame>) {
+        self.receive(ui.ctx());
+        self.draw(ui);
+        let ctx = ui.ctx().clone();
+        for command in self.commands.take() {
+            self.act(command, &ctx, parent);
+            // What a command changed is drawn at once.
+            ctx.request_repaint();
+        }
+    }
+
+    fn receive(&mut self, ctx: &Context) {
+        self.understanding.poll();
+        if let Some((field, answer)) = self.dialog.as_ref().and_then(|d| Some((d.field(), d.answer()?))) {
+            self.dialog = None;
+            match answer {
+                Ok(Some(path)) => self.commands.send(Command::Use(field, path)),
+                Ok(None) => {}
+                Err(sentence) => self.complaint = Some((field, sentence)),
+            }
+        }
+        if let Some(end) = self.sample.as_ref().and_then(Job::outcome) {
+            self.sample = None;
+            match end {
+                Outcome::Done(Ok(order)) => self.begin(order, ctx),
+                Outcome::Done(Err(sentence)) | Outcome::Panicked(sentence) => self.sample_trouble = Some(sentence),
+            }
+        }
+        let Some(running) = &mut self.running else { return };
+        let (events, end) = running.poll();
+        for event in events {
+            self.known.learn(event);
+        }
+        let Some(end) = end else { return };
+        self.running = None;
+        match end {
+            End::Finished(audit) => {
+                self.known = Known::from(&*audit);
+                self.pictures.clear();
+                self.document = Some(*audit);
+            }
+            End::Stopped => self.failure = Some("It was stopped before anything was known".into()),
+            End::Failed(sentence) => self.failure = Some(sentence),
+        }
     }
 }
 
 impl eframe::App for App {
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
-        egui::CentralPanel::default().show(ui, |ui| ui.label(self.order.model.display().to_string()));
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        self.frame(ui, Some(frame));
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        self.state.settings = self.form.settings.clone();
+        self.state.save(storage);
     }
 }
 
@@ -29,14 +190,21 @@ impl eframe::App for App {
 /// # Errors
 /// A sentence where no window can be opened: no display, no OpenGL.
 pub fn open_window(order: Option<Order>) -> Result<(), String> {
-    let options = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default()
-            .with_app_id(APP_ID)
-            .with_title("PoisDetc")
-            .with_inner_size([1280.0, 900.0])
-            .with_min_inner_size([800.0, 560.0]),
-        ..Default::default()
-    };
-    eframe::run_native("PoisDetc", options, Box::new(move |_creation| Ok(Box::new(App::new(order)))))
-        .map_err(|why| format!("No window could be opened: {why}"))
+    dialog::watch_log();
+    let mut viewport = egui::ViewportBuilder::default()
+        .with_app_id(APP_ID)
+        .with_title("PoisDetc")
+        .with_inner_size([1280.0, 900.0])
+        .with_min_inner_size([900.0, 600.0]);
+    if let Ok(icon) = eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon/icon-128.png")) {
+        viewport = viewport.with_icon(icon);
+    }
+    let options = eframe::NativeOptions { viewport, ..Default::default() };
+    let start = Box::new(move |creation: &eframe::CreationContext<'_>| {
+        theme::install(&creation.egui_ctx);
+        widget_map::install(&creation.egui_ctx);
+        let state = creation.storage.map(State::load).unwrap_or_default();
+        Ok(Box::new(App::new(state, order)) as Box<dyn eframe::App>)
+    });
+    eframe::run_native("PoisDetc", options, start).map_err(|why| format!("No window could be opened: {why}"))
 }

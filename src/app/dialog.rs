@@ -1,0 +1,99 @@
+//! File dialogs of the system, one at a time, on their own thread: some portals hang.
+//!
+//! A dialog that could not be opened looks like one that was cancelled; the difference is only in the
+//! log, so the log is watched.
+
+use super::command::Field;
+use crate::job::{Job, Outcome};
+use crate::progress::Monitor;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static FAILURES: AtomicUsize = AtomicUsize::new(0);
+
+/// Prints warnings and errors, and counts the errors of the file dialogs.
+struct Watch;
+
+impl log::Log for Watch {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Warn
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if record.level() == log::Level::Error && record.target().starts_with("rfd") {
+            FAILURES.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.enabled(record.metadata()) {
+            eprintln!("{}: {}", record.level().as_str().to_lowercase(), record.args());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Watches the log from now on. Does nothing where somebody else already does.
+pub fn watch_log() {
+    if log::set_logger(&Watch).is_ok() {
+        log::set_max_level(log::LevelFilter::Warn);
+    }
+}
+
+/// What can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file with one of these endings.
+    File(&'static [&'static str]),
+    /// A folder.
+    Folder,
+}
+
+/// A dialog that is open.
+pub struct Dialog {
+    field: Field,
+    answer: Job<(), Result<Option<PathBuf>, String>>,
+}
+
+impl Dialog {
+    /// Opens a dialog; `wake` is called once it is answered.
+    pub fn open(
+        field: Field,
+        title: &str,
+        kind: Kind,
+        parent: Option<&eframe::Frame>,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let mut dialog = rfd::FileDialog::new().set_title(title);
+        if let Some(parent) = parent {
+            dialog = dialog.set_parent(parent);
+        }
+        if let Kind::File(endings) = kind {
+            dialog = dialog.add_filter(title, endings).add_filter("All files", &["*"]);
+        }
+        let answer = Job::start(Monitor::silent(), wake, move |_, _| {
+            let before = FAILURES.load(Ordering::Relaxed);
+            let chosen = match kind {
+                Kind::File(_) => dialog.pick_file(),
+                Kind::Folder => dialog.pick_folder(),
+            };
+            let failed = chosen.is_none() && FAILURES.load(Ordering::Relaxed) > before;
+            if failed {
+                return Err("No file dialog could be opened. Type the path, or drop the file on the window".to_owned());
+            }
+            Ok(chosen)
+        });
+        Self { field, answer }
+    }
+
+    /// The field it is for.
+    pub fn field(&self) -> Field {
+        self.field
+    }
+
+    /// The chosen path, nothing where it was cancelled; `None` while it is open. Answers once.
+    pub fn answer(&self) -> Option<Result<Option<PathBuf>, String>> {
+        Some(match self.answer.outcome()? {
+            Outcome::Done(answer) => answer,
+            Outcome::Panicked(why) => Err(format!("The file dialog failed: {why}. Type the path instead")),
+        })
+    }
+}

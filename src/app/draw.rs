@@ -1,0 +1,232 @@
+//! Lays the window out: steps on top, files on the left, progress at the bottom, the screen in the middle.
+
+use super::App;
+use super::command::{Command, Commands, Field, Step};
+use super::screens::detect::Shown;
+use super::screens::files::Files;
+use super::screens::inspect::Inspect;
+use super::screens::open::Open;
+use super::theme::{self, Colors};
+use super::widgets::{progress_bar, weak};
+use super::words;
+use egui::{
+    Align, Align2, Button, CentralPanel, Frame, Layout, Margin, Panel, RichText, Sense, Stroke, ThemePreference, Ui,
+    vec2,
+};
+use std::path::Path;
+
+impl App {
+    pub(super) fn draw(&mut self, ui: &mut Ui) {
+        let running = self.running.is_some();
+        self.commands.listen(ui.ctx(), |command| match command {
+            Command::Stop => running,
+            _ => !running || *command == Command::Quit,
+        });
+        self.take_drops(ui);
+        let colors = Colors::of(ui);
+        let bar = |x, y| Frame::NONE.fill(colors.panel).inner_margin(Margin::symmetric(x, y));
+        Panel::top("steps").frame(bar(16, 8)).show(ui, |ui| self.top(ui));
+        Panel::bottom("progress").frame(bar(16, 8)).show(ui, |ui| self.bottom(ui));
+        Panel::left("files")
+            .frame(bar(0, 0))
+            .default_size(312.0)
+            .size_range(280.0..=460.0)
+            .show(ui, |ui| self.files(ui));
+        CentralPanel::default()
+            .frame(Frame::NONE.fill(colors.ground).inner_margin(Margin { left: 18, right: 18, top: 14, bottom: 10 }))
+            .show(ui, |ui| self.screen(ui));
+    }
+
+    fn top(&mut self, ui: &mut Ui) {
+        ui.horizontal(|ui| {
+            ui.label(RichText::new("PoisDetc").text_style(egui::TextStyle::Heading));
+            ui.add_space(6.0);
+            self.menu(ui);
+            ui.add_space(16.0);
+            for (i, step) in [Step::Open, Step::Detect, Step::Inspect].into_iter().enumerate() {
+                if i > 0 {
+                    let (rect, _) = ui.allocate_exact_size(vec2(18.0, 2.0), Sense::hover());
+                    ui.painter().hline(rect.x_range(), rect.center().y, Stroke::new(1.0, Colors::of(ui).weak));
+                }
+                self.step_button(ui, i + 1, step);
+            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| self.theme_menu(ui));
+        });
+    }
+
+    fn menu(&mut self, ui: &mut Ui) {
+        let running = self.running.is_some();
+        ui.menu_button("File", |ui| {
+            ui.set_min_width(220.0);
+            for command in Command::MENU {
+                let keys = command.shortcut().map(|keys| ui.ctx().format_shortcut(&keys)).unwrap_or_default();
+                let enabled = match command {
+                    Command::Stop => running,
+                    Command::Quit => true,
+                    _ => !running,
+                };
+                if matches!(command, Command::TrySample | Command::Quit) {
+                    ui.separator();
+                }
+                let line = ui
+                    .add_enabled(enabled, Button::new(command.text()).shortcut_text(keys))
+                    .on_hover_text(command.tooltip());
+                if line.accessible_name(format!("Menu: {}", command.text())).clicked() {
+                    self.commands.send(command);
+                    ui.close();
+                }
+            }
+        });
+    }
+
+    fn step_button(&mut self, ui: &mut Ui, number: usize, step: Step) {
+        let command = Command::Show(step);
+        let colors = Colors::of(ui);
+        let chosen = self.step == step;
+        let text = RichText::new(format!("{number}  {}", command.text())).text_style(if chosen {
+            theme::strong()
+        } else {
+            egui::TextStyle::Button
+        });
+        let text = text.color(if chosen { colors.text } else { colors.weak });
+        let response = ui
+            .add(Button::selectable(chosen, text))
+            .accessible_name(format!("Step {number}: {}", command.text()))
+            .on_hover_text(command.tooltip());
+        if response.clicked() {
+            self.commands.send(command);
+        }
+    }
+
+    fn theme_menu(&mut self, ui: &mut Ui) {
+        let chosen: ThemePreference = self.state.theme.into();
+        ui.menu_button("Theme", |ui| {
+            for theme in [ThemePreference::System, ThemePreference::Light, ThemePreference::Dark] {
+                let command = Command::Theme(theme);
+                if ui.radio(chosen == theme, command.text()).clicked() {
+                    self.commands.send(command);
+                    ui.close();
+                }
+            }
+        })
+        .response
+        .on_hover_text("Light or dark colours");
+    }
+
+    fn bottom(&mut self, ui: &mut Ui) {
+        ui.horizontal(|ui| {
+            ui.set_min_height(28.0);
+            let Some(running) = &self.running else {
+                weak(ui, self.status());
+                return;
+            };
+            let stopping = running.is_stopping();
+            let left = running.seconds_left.filter(|s| s.is_finite() && !stopping);
+            let left = left.map(|s| format!("{} left", words::duration(f64::from(s))));
+            let text = if stopping { "Stopping…".to_owned() } else { words::phase(running.phase).to_owned() };
+            ui.label(RichText::new(text).text_style(theme::strong()));
+            progress_bar(ui, running.fraction, 180.0);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let stop = ui
+                    .add_enabled(!stopping, Button::new(Command::Stop.text()))
+                    .on_hover_text(Command::Stop.hint(ui.ctx()));
+                if stop.clicked() {
+                    self.commands.send(Command::Stop);
+                }
+                if let Some(left) = left {
+                    ui.label(left).on_hover_text("An estimate from the work done so far");
+                }
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    let color = Colors::of(ui).weak;
+                    ui.add(egui::Label::new(RichText::new(&running.stage).color(color)).truncate());
+                });
+            });
+        });
+    }
+
+    fn status(&self) -> String {
+        match &self.document {
+            Some(audit) => format!(
+                "{} {} in {}, seed {}",
+                if audit.stopped { "Stopped; examined" } else { "Examined" },
+                words::counted(audit.labels.len(), "label", "labels"),
+                words::duration(audit.seconds),
+                audit.order.settings.seed
+            ),
+            None if self.sample.is_some() => "Unpacking the sample…".into(),
+            None => "Ready".into(),
+        }
+    }
+
+    fn files(&mut self, ui: &mut Ui) {
+        let files = Files {
+            understanding: &self.understanding,
+            recent: &self.state.recent,
+            missing: self.complaint.as_ref(),
+            running: self.running.is_some(),
+            stopping: self.running.as_ref().is_some_and(super::Running::is_stopping),
+        };
+        files.ui(ui, &mut self.form, &mut self.commands);
+    }
+
+    fn screen(&mut self, ui: &mut Ui) {
+        match self.step {
+            Step::Open => {
+                let open = Open {
+                    understanding: &self.understanding,
+                    recent: &self.state.recent,
+                    unpacking: self.sample.is_some(),
+                    sample_trouble: self.sample_trouble.as_deref(),
+                };
+                open.ui(ui, &mut self.commands);
+            }
+            Step::Detect => {
+                let shown = Shown {
+                    known: &self.known,
+                    audit: self.document.as_ref(),
+                    running: self.running.is_some(),
+                    failure: self.failure.as_deref(),
+                    ready: self.form.path(Field::Model).is_some() && self.form.path(Field::Images).is_some(),
+                };
+                self.detect.ui(ui, &shown, &mut self.pictures, &mut self.commands);
+            }
+            Step::Inspect => {
+                let inspect = Inspect { known: &self.known, audit: self.document.as_ref(), label: self.inspected };
+                inspect.ui(ui, &mut self.pictures, &mut self.commands);
+            }
+        }
+    }
+
+    /// Puts dropped files into the fields they fit, and shows that files may be dropped.
+    fn take_drops(&mut self, ui: &mut Ui) {
+        let (hovering, dropped) = ui.input(|input| {
+            let dropped: Vec<_> = input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect();
+            (!input.raw.hovered_files.is_empty(), dropped)
+        });
+        if self.running.is_some() {
+            return;
+        }
+        drops(&mut self.commands, dropped.iter().map(AsRef::as_ref));
+        if hovering {
+            let colors = Colors::of(ui);
+            let painter = ui.ctx().layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop")));
+            let rect = ui.ctx().content_rect();
+            painter.rect_filled(rect, 0.0, colors.ground.gamma_multiply(0.88));
+            painter.rect_stroke(rect.shrink(14.0), 10.0, Stroke::new(2.0, colors.accent), egui::StrokeKind::Inside);
+            let font = theme::title().resolve(ui.style());
+            painter.text(rect.center(), Align2::CENTER_CENTER, "Drop a model file or clean images", font, colors.text);
+        }
+    }
+}
+
+fn drops<'a>(commands: &mut Commands, paths: impl Iterator<Item = &'a Path>) {
+    for path in paths {
+        let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let field = match ending.as_str() {
+            "onnx" | "h5" | "hdf5" | "keras" | "pb" | "pt" | "pth" => Field::Model,
+            "txt" => Field::LabelNames,
+            _ => Field::Images,
+        };
+        commands.send(Command::Use(field, path.into()));
+    }
+}

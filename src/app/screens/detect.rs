@@ -1,0 +1,374 @@
+//! The second step: the verdict in one sentence, the losses as they come in, and a table of all labels.
+
+use crate::app::command::{Command, Commands};
+use crate::app::known::{Known, Row, ordered};
+use crate::app::theme::{self, Colors};
+use crate::app::widgets::{
+    LossPlot, Part, Pictures, badge, close_up, heading, legend, meaning, primary_button, symbol, trouble, weak,
+};
+use crate::app::words;
+use crate::audit::Audit;
+use egui::{Align, Button, CursorIcon, Frame, Label, Layout, Margin, RichText, Sense, Ui, vec2};
+use egui_extras::{Column, TableBuilder, TableRow};
+
+/// Height of a row of the table.
+const ROW: f32 = 34.0;
+
+/// What the table can be sorted by; its columns, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Label,
+    Verdict,
+    Shots,
+    PValue,
+    Trigger,
+    WorksOn,
+    Size,
+    Anomaly,
+}
+
+impl By {
+    const ALL: [Self; 8] = [
+        Self::Label,
+        Self::Verdict,
+        Self::Shots,
+        Self::PValue,
+        Self::Trigger,
+        Self::WorksOn,
+        Self::Size,
+        Self::Anomaly,
+    ];
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Label => "Label",
+            Self::Verdict => "Verdict",
+            Self::Shots => "Shots that reached it",
+            Self::PValue => "p-value",
+            Self::Trigger => "Trigger",
+            Self::WorksOn => "Works on",
+            Self::Size => "Size",
+            Self::Anomaly => "Anomaly",
+        }
+    }
+
+    fn explanation(self) -> &'static str {
+        match self {
+            Self::Label => "Index and name of the label",
+            Self::Verdict => "What the evidence says about this label. “No evidence found” is not a proof",
+            Self::Shots => {
+                "PoisDetc starts from random points and searches for pictures that the suspect takes for this label \
+                 while the reference model does not. A shot with a final loss of at most 0.2 has reached the label"
+            }
+            Self::PValue => "Probability that two honest models show shots as low as these. Small is suspicious",
+            Self::Trigger => {
+                "The recovered mark, close up: what it covers a picture with, gray where it covers nothing"
+            }
+            Self::WorksOn => {
+                "Attack success rate: share of held-back pictures of other labels that the trigger turns into this label"
+            }
+            Self::Size => "Share of the picture that the trigger covers. A planted trigger is usually small",
+            Self::Anomaly => {
+                "Anomaly index: how far this trigger is below the median size of all labels, in deviations. Above 2 is unusual"
+            }
+        }
+    }
+
+    /// Sort key; larger is more suspicious, except for the label.
+    fn key(self, row: &Row) -> i64 {
+        let trigger = row.trigger.as_ref();
+        let known = |x: Option<f32>| x.map_or(i64::MIN, ordered);
+        match self {
+            Self::Label => -(row.label as i64),
+            Self::Verdict => row.verdict.map_or(-1, |v| v as i64),
+            Self::Shots => known(row.reached().map(|(n, of)| n as f32 / of.max(1) as f32)),
+            Self::PValue => known(row.shots.as_ref().and_then(|s| s.p_value).map(|p| -p)),
+            Self::Trigger | Self::Size => known(trigger.map(|t| -t.size)),
+            Self::WorksOn => known(trigger.map(|t| t.asr)),
+            Self::Anomaly => known(trigger.and_then(|t| t.anomaly_index)),
+        }
+    }
+}
+
+/// What the screen remembers.
+#[derive(Debug)]
+pub struct Detect {
+    sort: By,
+    /// The least suspicious first.
+    reversed: bool,
+    why: bool,
+}
+
+impl Default for Detect {
+    fn default() -> Self {
+        Self { sort: By::Verdict, reversed: false, why: false }
+    }
+}
+
+/// What the screen shows.
+pub struct Shown<'a> {
+    /// All labels so far.
+    pub known: &'a Known,
+    /// The finished document.
+    pub audit: Option<&'a Audit>,
+    /// Whether an audit runs.
+    pub running: bool,
+    /// Why the audit failed.
+    pub failure: Option<&'a str>,
+    /// Whether model and images are chosen.
+    pub ready: bool,
+}
+
+impl Detect {
+    /// Draws the screen.
+    pub fn ui(&mut self, ui: &mut Ui, shown: &Shown<'_>, pictures: &mut Pictures, commands: &mut Commands) {
+        if let Some(sentence) = shown.failure {
+            trouble(ui, "The audit could not be done", sentence);
+        }
+        if let Some(audit) = shown.audit {
+            self.verdict(ui, audit);
+        } else if shown.running {
+            heading(ui, "Auditing…");
+        } else if shown.failure.is_none() {
+            nothing_yet(ui, shown.ready, commands);
+            return;
+        }
+        if shown.known.rows.is_empty() {
+            if shown.running {
+                weak(ui, "Losses and labels appear here as soon as the first shots are decided");
+            }
+            return;
+        }
+        let plot = (ui.available_height() * 0.36).clamp(150.0, 300.0);
+        let table = (ui.available_height() - plot - 56.0).max(120.0);
+        Frame::NONE.show(ui, |ui| {
+            ui.set_height(table);
+            self.table(ui, shown.known, pictures, commands);
+        });
+        ui.horizontal(|ui| {
+            ui.label(RichText::new("Losses of all shots").text_style(theme::strong()));
+            ui.add_space(10.0);
+            legend(ui);
+        });
+        if let Some(label) = (LossPlot { rows: &shown.known.rows, height: plot }).ui(ui) {
+            commands.send(Command::Inspect(label));
+        }
+    }
+
+    fn verdict(&mut self, ui: &mut Ui, audit: &Audit) {
+        let pair = Colors::of(ui).verdict(audit.verdict);
+        Frame::NONE
+            .fill(pair.ground)
+            .stroke(egui::Stroke::new(1.0, pair.ink.gamma_multiply(0.35)))
+            .corner_radius(8)
+            .inner_margin(Margin::symmetric(16, 12))
+            .show(ui, |ui| {
+                ui.set_min_width(ui.available_width());
+                ui.horizontal(|ui| {
+                    let (rect, _) = ui.allocate_exact_size(vec2(30.0, 30.0), Sense::hover());
+                    symbol(ui.painter(), rect.center(), 13.0, audit.verdict, pair.ink, pair.ground);
+                    ui.add_space(4.0);
+                    let word = RichText::new(words::verdict(audit.verdict)).text_style(theme::title()).color(pair.ink);
+                    ui.label(word).on_hover_text(meaning(audit.verdict));
+                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                        let text = if self.why { "Hide reasons" } else { "Why?" };
+                        if ui.button(text).on_hover_text("The reasons behind this verdict, in plain words").clicked() {
+                            self.why = !self.why;
+                        }
+                    });
+                });
+                let text = Colors::of(ui).text;
+                ui.add(Label::new(RichText::new(&audit.summary).color(text)).wrap());
+                if audit.stopped {
+                    ui.add(
+                        Label::new(
+                            RichText::new("Stopped before the end: labels that are missing were not examined")
+                                .color(text),
+                        )
+                        .wrap(),
+                    );
+                }
+                if self.why {
+                    reasons(ui, audit);
+                }
+            });
+    }
+
+    fn table(&mut self, ui: &mut Ui, known: &Known, pictures: &mut Pictures, commands: &mut Commands) {
+        let mut rows: Vec<&Row> = known.rows.iter().collect();
+        let by = self.sort;
+        let tie = |row: &&Row| (By::Verdict.key(row), By::PValue.key(row), By::WorksOn.key(row));
+        rows.sort_by(|a, b| {
+            let order = by.key(b).cmp(&by.key(a));
+            let order = if self.reversed { order.reverse() } else { order };
+            order.then_with(|| tie(b).cmp(&tie(a))).then(a.label.cmp(&b.label))
+        });
+        ui.spacing_mut().item_spacing = vec2(10.0, 0.0);
+        let height = ui.available_height();
+        TableBuilder::new(ui)
+            .id_salt("labels")
+            .striped(true)
+            .sense(Sense::click())
+            .cell_layout(Layout::left_to_right(Align::Center))
+            .auto_shrink(false)
+            .max_scroll_height(height)
+            .column(Column::remainder().at_least(76.0).clip(true))
+            .column(Column::exact(154.0))
+            .column(Column::exact(136.0))
+            .column(Column::exact(60.0))
+            .column(Column::exact(56.0))
+            .column(Column::exact(68.0))
+            .column(Column::exact(52.0))
+            .column(Column::exact(66.0))
+            .header(30.0, |mut header| {
+                for by in By::ALL {
+                    header.col(|ui| self.header(ui, by));
+                }
+            })
+            .body(|body| {
+                body.rows(ROW, rows.len(), |mut table_row| {
+                    let row = rows[table_row.index()];
+                    cells(&mut table_row, row, pictures, commands);
+                    let response = table_row.response().on_hover_cursor(CursorIcon::PointingHand);
+                    if response.clicked() {
+                        commands.send(Command::Inspect(row.label));
+                    }
+                });
+            });
+    }
+
+    fn header(&mut self, ui: &mut Ui, by: By) {
+        let chosen = self.sort == by;
+        let colors = Colors::of(ui);
+        let color = if chosen { colors.text } else { colors.weak };
+        let title = if by == By::Shots { "Shots reached" } else { by.title() };
+        let text = RichText::new(title).size(12.5).family(theme::strong_family()).color(color);
+        ui.spacing_mut().button_padding = vec2(0.0, 2.0);
+        let response = ui
+            .add(Button::new(text).frame(false))
+            .accessible_name(format!("Sort by {}", by.title().to_lowercase()))
+            .on_hover_text(by.explanation());
+        if chosen {
+            let center = response.rect.right_center() + vec2(7.0, 0.0);
+            let up = if self.reversed { -1.0 } else { 1.0 };
+            let corners = [vec2(-3.5, -2.0 * up), vec2(3.5, -2.0 * up), vec2(0.0, 2.5 * up)].map(|v| center + v);
+            ui.painter().add(egui::Shape::convex_polygon(corners.into(), color, egui::Stroke::NONE));
+        }
+        if response.clicked() {
+            self.reversed = chosen && !self.reversed;
+            self.sort = by;
+        }
+    }
+}
+
+fn nothing_yet(ui: &mut Ui, ready: bool, commands: &mut Commands) {
+    ui.add_space(ui.available_height() * 0.25);
+    ui.vertical_centered(|ui| {
+        ui.label(RichText::new("No audit yet").text_style(theme::title()));
+        ui.add_space(4.0);
+        if ready {
+            weak(ui, "Model and images are chosen. The audit tests every label and shows what it finds here");
+            ui.add_space(12.0);
+            primary_button(ui, Command::Start, true, 200.0, commands);
+        } else {
+            weak(ui, "Choose a suspect model and clean images on the left, or look at the sample first");
+            ui.add_space(12.0);
+            primary_button(ui, Command::TrySample, true, 200.0, commands);
+        }
+    });
+}
+
+fn reasons(ui: &mut Ui, audit: &Audit) {
+    let text = Colors::of(ui).text;
+    ui.add_space(2.0);
+    egui::ScrollArea::vertical().max_height(150.0).show(ui, |ui| {
+        let mut any = false;
+        for label in
+            audit.labels.iter().filter(|l| l.verdict == audit.verdict && l.verdict > crate::audit::Verdict::NoEvidence)
+        {
+            for finding in &label.findings {
+                any = true;
+                let name = if label.name.is_empty() { label.label.to_string() } else { label.name.clone() };
+                ui.add(Label::new(RichText::new(format!("•  {name}: {}", finding.because)).color(text)).wrap());
+            }
+        }
+        if !any {
+            let sentence = format!(
+                "•  None of {} went beyond what honest models show, and no trigger was confirmed",
+                words::counted(audit.labels.len(), "label", "labels")
+            );
+            ui.add(Label::new(RichText::new(sentence).color(text)).wrap());
+        }
+        let about = format!(
+            "•  The suspect answers {} of the clean images rightly; compared with {}",
+            words::percent(audit.clean_accuracy),
+            audit.references.iter().map(|r| r.description.clone()).collect::<Vec<_>>().join("; ")
+        );
+        ui.add(Label::new(RichText::new(about).color(text)).wrap());
+    });
+}
+
+fn cells(table_row: &mut TableRow<'_, '_>, row: &Row, pictures: &mut Pictures, commands: &mut Commands) {
+    let dash = |ui: &mut Ui| {
+        ui.add(Label::new(RichText::new("–").color(Colors::of(ui).weak)).selectable(false)).on_hover_text("Not known");
+    };
+    let number = |ui: &mut Ui, text: Option<String>, by: By| match text {
+        Some(text) => {
+            ui.add(Label::new(text).selectable(false)).on_hover_text(by.explanation());
+        }
+        None => dash(ui),
+    };
+    let trigger_found = row.trigger.as_ref();
+    table_row.col(|ui| {
+        let title = Button::new(RichText::new(row.title()).text_style(theme::strong())).frame(false).truncate();
+        let response = ui.add(title).on_hover_text(format!("{}: click for the details", row.title()));
+        if response.clicked() {
+            commands.send(Command::Inspect(row.label));
+        }
+    });
+    table_row.col(|ui| match row.verdict {
+        Some(verdict) => {
+            badge(ui, verdict);
+        }
+        None => {
+            ui.add(Label::new(RichText::new("being examined").color(Colors::of(ui).weak)).selectable(false));
+        }
+    });
+    table_row.col(|ui| match row.reached() {
+        Some((reached, of)) => shots(ui, reached, of),
+        None => dash(ui),
+    });
+    table_row.col(|ui| number(ui, row.shots.as_ref().and_then(|s| s.p_value).map(words::number), By::PValue));
+    table_row.col(|ui| match trigger_found {
+        Some(found) => {
+            let alt = format!("Trigger of label {}", row.title());
+            let paint = || close_up(&found.mask, &found.pattern);
+            pictures
+                .show(ui, (row.version, Part::Thumbnail), ROW - 8.0, &alt, paint)
+                .on_hover_text(By::Trigger.explanation());
+        }
+        None => dash(ui),
+    });
+    table_row.col(|ui| number(ui, trigger_found.map(|t| words::percent(t.asr)), By::WorksOn));
+    table_row.col(|ui| number(ui, trigger_found.map(|t| words::percent(t.size)), By::Size));
+    table_row.col(|ui| number(ui, trigger_found.and_then(|t| t.anomaly_index).map(|a| format!("{a:.1}")), By::Anomaly));
+}
+
+/// One dot a shot, filled where it reached the label, and "9/10".
+fn shots(ui: &mut Ui, reached: usize, of: usize) {
+    const SHOWN: usize = 10;
+    let colors = Colors::of(ui);
+    let dots = of.min(SHOWN);
+    let filled = if of > SHOWN { reached * SHOWN / of } else { reached };
+    let (rect, _) = ui.allocate_exact_size(vec2(dots as f32 * 8.5, 10.0), Sense::hover());
+    for i in 0..dots {
+        let center = rect.left_center() + vec2(4.0 + 8.5 * i as f32, 0.0);
+        if i < filled {
+            ui.painter().circle_filled(center, 3.2, colors.suspect);
+        } else {
+            ui.painter().circle_stroke(center, 2.7, egui::Stroke::new(1.0, colors.weak));
+        }
+    }
+    ui.spacing_mut().item_spacing.x = 4.0;
+    ui.add(Label::new(format!("{reached}/{of}")).selectable(false)).on_hover_text(By::Shots.explanation());
+}

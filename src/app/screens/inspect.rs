@@ -1,0 +1,295 @@
+//! The third step: one label in detail, and what the method cannot see.
+
+use crate::app::command::{Command, Commands};
+use crate::app::known::{Known, Row};
+use crate::app::theme::{self, Colors};
+use crate::app::widgets::{
+    Part, Pictures, badge, explained, heading, legend, losses_of_one_label, plain, trigger, weak,
+};
+use crate::app::words;
+use crate::audit::Audit;
+use crate::detect::{Example, ShotEvidence, TriggerEvidence};
+use egui::{Align, ComboBox, Label, Layout, RichText, Ui};
+
+/// Width of a real picture on the screen, in points.
+const SIDE: f32 = 104.0;
+
+/// What the screen shows.
+pub struct Inspect<'a> {
+    /// All labels so far.
+    pub known: &'a Known,
+    /// The finished document.
+    pub audit: Option<&'a Audit>,
+    /// The chosen label.
+    pub label: Option<usize>,
+}
+
+impl Inspect<'_> {
+    /// Draws the screen.
+    pub fn ui(&self, ui: &mut Ui, pictures: &mut Pictures, commands: &mut Commands) {
+        let label = self.label.or_else(|| self.known.most_suspicious());
+        let Some(row) = label.and_then(|label| self.known.of_label(label)) else {
+            ui.add_space(ui.available_height() * 0.25);
+            ui.vertical_centered(|ui| {
+                ui.label(RichText::new("No label to inspect yet").text_style(theme::title()));
+                weak(ui, "Start an audit first; then every label can be looked at here");
+            });
+            return;
+        };
+        self.choose(ui, row, commands);
+        egui::ScrollArea::vertical().auto_shrink(false).id_salt(row.label).show(ui, |ui| {
+            reasons(ui, row);
+            if let Some(found) = &row.trigger {
+                self.trigger(ui, row, found, pictures);
+            } else {
+                theme::card(ui).show(ui, |ui| {
+                    ui.set_min_width(ui.available_width());
+                    heading(ui, "Trigger");
+                    weak(ui, "None was searched for: this label did not stand out. The thorough setting searches every label");
+                });
+            }
+            if let Some(shots) = &row.shots {
+                losses(ui, row, shots, pictures);
+            }
+            if let Some(audit) = self.audit {
+                limits(ui, audit);
+            }
+        });
+    }
+
+    fn choose(&self, ui: &mut Ui, row: &Row, commands: &mut Commands) {
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(format!("Label {}", row.title())).text_style(theme::title()));
+            ui.add_space(4.0);
+            if let Some(verdict) = row.verdict {
+                badge(ui, verdict);
+            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let at = self.known.rows.iter().position(|r| r.label == row.label).unwrap_or(0);
+                let step = |ui: &mut Ui, text: &str, to: Option<&Row>, commands: &mut Commands| {
+                    if ui.add_enabled(to.is_some(), egui::Button::new(text)).clicked()
+                        && let Some(to) = to
+                    {
+                        commands.send(Command::Inspect(to.label));
+                    }
+                };
+                step(ui, "Next label", self.known.rows.get(at + 1), commands);
+                ComboBox::from_id_salt("label")
+                    .selected_text(row.title())
+                    .width(150.0)
+                    .truncate()
+                    .show_ui(ui, |ui| {
+                        for other in &self.known.rows {
+                            let verdict =
+                                other.verdict.map(|v| format!(" · {}", words::verdict(v))).unwrap_or_default();
+                            if ui
+                                .selectable_label(other.label == row.label, format!("{}{verdict}", other.title()))
+                                .clicked()
+                            {
+                                commands.send(Command::Inspect(other.label));
+                            }
+                        }
+                    })
+                    .response
+                    .accessible_name("Choose a label");
+                step(ui, "Previous label", at.checked_sub(1).and_then(|i| self.known.rows.get(i)), commands);
+            });
+        });
+    }
+
+    fn trigger(&self, ui: &mut Ui, row: &Row, found: &TriggerEvidence, pictures: &mut Pictures) {
+        theme::card(ui).show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            heading(ui, "Recovered trigger");
+            let text = format!(
+                "Put on {} that were held back from the search, it turns {} of them into “{}”",
+                words::counted(found.asr_images, "picture", "pictures"),
+                words::percent(found.asr),
+                self.known.name(row.label)
+            );
+            ui.add(Label::new(text).wrap());
+            ui.horizontal_top(|ui| {
+                ui.spacing_mut().item_spacing.x = 18.0;
+                for (part, name, explanation) in [
+                    (Part::Mask, "Mask", "Where the trigger covers the picture: white covers wholly, black not at all"),
+                    (Part::Pattern, "Pattern", "What it covers the picture with, wherever the mask lets it"),
+                    (Part::Trigger, "Trigger", "The pattern where the mask lets it through, gray elsewhere"),
+                ] {
+                    ui.vertical(|ui| {
+                        let paint = || match part {
+                            Part::Mask => plain(&found.mask),
+                            Part::Pattern => plain(&found.pattern),
+                            _ => trigger(&found.mask, &found.pattern),
+                        };
+                        let alt = format!("{name} of label {}", row.title());
+                        pictures.show(ui, (row.version, part), 150.0, &alt, paint).on_hover_text(explanation);
+                        ui.label(RichText::new(name).small()).on_hover_text(explanation);
+                    });
+                }
+                egui::Grid::new("trigger numbers").num_columns(2).spacing([18.0, 6.0]).show(ui, |ui| trigger_numbers(ui, found));
+            });
+            if !found.examples.is_empty() {
+                ui.add_space(6.0);
+                ui.label(RichText::new("On real pictures").text_style(theme::strong()));
+                weak(ui, "Above the clean picture, below the same with the trigger; under each the model's answer and how sure it is");
+                let in_a_row = (ui.available_width() / (SIDE + 14.0)).floor().max(1.0) as usize;
+                let numbered: Vec<(usize, &Example)> = found.examples.iter().enumerate().collect();
+                for some in numbered.chunks(in_a_row) {
+                    ui.horizontal_top(|ui| {
+                        ui.spacing_mut().item_spacing.x = 14.0;
+                        for &(i, example) in some {
+                            self.example(ui, row, i, example, pictures);
+                        }
+                    });
+                }
+            }
+        });
+    }
+
+    fn example(&self, ui: &mut Ui, row: &Row, i: usize, example: &Example, pictures: &mut Pictures) {
+        let colors = Colors::of(ui);
+        ui.vertical(|ui| {
+            ui.set_width(SIDE);
+            ui.spacing_mut().item_spacing.y = 3.0;
+            let truth = self.known.name(example.truth);
+            for (part, picture, (answer, sure), what) in [
+                (Part::Before(i), &example.before, example.answer_before, "Clean picture"),
+                (Part::After(i), &example.after, example.answer_after, "With the trigger"),
+            ] {
+                let name = self.known.name(answer);
+                let alt = format!("{what} {} of {truth}: the model says {name}", i + 1);
+                pictures.show(ui, (row.version, part), SIDE, &alt, || plain(picture)).on_hover_text(format!(
+                    "{what}. It shows “{truth}”; the model says “{name}”, {} sure",
+                    words::percent(sure)
+                ));
+                let turned = answer == row.label && example.truth != row.label;
+                let color = if turned { colors.verdict(crate::audit::Verdict::Infected).ink } else { colors.text };
+                let text = RichText::new(&name).text_style(theme::strong()).color(color);
+                ui.add(Label::new(text).truncate());
+                ui.add(
+                    Label::new(RichText::new(format!("{} sure", words::percent(sure))).small().color(colors.weak))
+                        .extend(),
+                )
+                .on_hover_text("Probability the model gives its answer");
+                ui.add_space(4.0);
+            }
+        });
+    }
+}
+
+fn reasons(ui: &mut Ui, row: &Row) {
+    theme::card(ui).show(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        heading(ui, "Reasons");
+        if row.verdict.is_none() {
+            weak(ui, "Still being examined");
+        } else if row.findings.is_empty() {
+            weak(ui, "Nothing about this label went beyond what honest models show");
+        }
+        for finding in &row.findings {
+            ui.horizontal_top(|ui| {
+                let pair = Colors::of(ui).verdict(finding.verdict);
+                let (rect, response) = ui.allocate_exact_size(egui::vec2(16.0, 18.0), egui::Sense::hover());
+                crate::app::widgets::symbol(ui.painter(), rect.center(), 6.0, finding.verdict, pair.ink, pair.ground);
+                response.on_hover_text(words::verdict(finding.verdict));
+                ui.add(Label::new(&finding.because).wrap());
+            });
+        }
+    });
+}
+
+fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
+    explained(
+        ui,
+        "Works on",
+        &words::percent(found.asr),
+        "Attack success rate on held-back pictures whose true label is another one",
+    );
+    explained(
+        ui,
+        "During the search",
+        &words::percent(found.asr_search),
+        "Attack success rate on the pictures of the search; much higher than on held-back ones means it was learned by heart",
+    );
+    explained(ui, "Size", &words::percent(found.size), "Share of the picture's area that the trigger covers");
+    explained(ui, "Pixels", &words::number(found.l1), "Sum of the mask: how many whole pixels that would be");
+    let anomaly = found.anomaly_index.map_or_else(|| "too few labels".into(), |a| format!("{a:.1}"));
+    explained(
+        ui,
+        "Anomaly index",
+        &anomaly,
+        "How far this trigger is below the median size of all labels, in deviations. Above 2 is unusual",
+    );
+    if !found.reference_sizes.is_empty() {
+        let sizes: Vec<String> = found.reference_sizes.iter().map(|&s| words::percent(s)).collect();
+        explained(
+            ui,
+            "On honest models",
+            &sizes.join(", "),
+            "Size of the smallest trigger for the same label on models that are known clean",
+        );
+    }
+}
+
+fn losses(ui: &mut Ui, row: &Row, shots: &ShotEvidence, pictures: &mut Pictures) {
+    theme::card(ui).show(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        heading(ui, "Shots");
+        egui::Grid::new("shot numbers").num_columns(2).spacing([18.0, 6.0]).show(ui, |ui| {
+            let (reached, of) = row.reached().unwrap_or_default();
+            explained(ui, "Shots that reached it", &format!("{reached} of {of}"), "Shots with a final loss of at most 0.2");
+            let rule = if shots.flagged_by_original_rule { "flagged" } else { "not flagged" };
+            explained(
+                ui,
+                "Published rule",
+                &format!("{rule}, Prob {:.1}", shots.prob),
+                "PoisDetc as published flags a label when at least half of its shots reach it; that also happens to honest labels",
+            );
+            let p = shots.p_value.map_or_else(|| "no pair of references".into(), words::number);
+            explained(ui, "p-value", &p, "Probability that two honest models show shots as low as these");
+            if !shots.clean_losses.is_empty() {
+                explained(
+                    ui,
+                    "Honest models reach it",
+                    &format!("{} of shots", words::percent(shots.clean_prob)),
+                    "The same test between models that are known clean",
+                );
+            }
+            let steps = shots.steps.iter().sum::<usize>() / shots.steps.len().max(1);
+            explained(ui, "Steps a shot", &words::count(steps), "Optimiser steps until a shot was decided, on average");
+        });
+        ui.horizontal(|ui| legend(ui));
+        losses_of_one_label(ui, row, 190.0);
+        if !shots.points.is_empty() {
+            ui.label(RichText::new("Where the shots ended").text_style(theme::strong()));
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().item_spacing = egui::vec2(8.0, 8.0);
+                for (i, point) in shots.points.iter().enumerate() {
+                    let loss = shots.losses.get(i).copied().map_or_else(String::new, |l| format!(", loss {}", words::number(l)));
+                    let alt = format!("Final point of shot {}", i + 1);
+                    pictures.show(ui, (row.version, Part::Point(i)), 64.0, &alt, || plain(point)).on_hover_text(format!("{alt}{loss}"));
+                }
+            });
+        }
+    });
+}
+
+fn limits(ui: &mut Ui, audit: &Audit) {
+    theme::card(ui).show(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        heading(ui, "Honest limits");
+        for limit in &audit.limits {
+            ui.add(Label::new(format!("•  {limit}")).wrap());
+        }
+        weak(
+            ui,
+            format!(
+                "Seed {}, {} in {}, program {}",
+                audit.order.settings.seed,
+                words::counted(audit.labels.len(), "label", "labels"),
+                words::duration(audit.seconds),
+                audit.program
+            ),
+        );
+    });
+}

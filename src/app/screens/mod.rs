@@ -1,0 +1,6 @@
+//! The screens, one file each: a state struct and a `ui`. They draw and send commands, nothing else.
+
+pub mod detect;
+pub mod files;
+pub mod inspect;
+pub mod open;

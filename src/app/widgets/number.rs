@@ -1,0 +1,32 @@
+//! A number with its name and a "what is this?".
+
+use crate::app::theme::{self, Colors};
+use egui::{CursorIcon, Response, RichText, Ui};
+
+/// A small "?" that explains on hover; its accessible name is `about`.
+pub fn help(ui: &mut Ui, about: &str, explanation: &str) -> Response {
+    let color = Colors::of(ui).weak;
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(16.0, 16.0), egui::Sense::hover());
+    ui.painter().circle_stroke(rect.center(), 7.0, egui::Stroke::new(1.0, color));
+    let font = egui::FontId::proportional(10.5);
+    ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, "?", font, color);
+    response.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::Role::Label, true, format!("What is “{about}”? {explanation}"))
+    });
+    response.on_hover_cursor(CursorIcon::Help).on_hover_text(explanation)
+}
+
+/// One row of a grid with two columns: what it is, with an explanation, and the value.
+pub fn explained(ui: &mut Ui, name: &str, value: &str, explanation: &str) {
+    let color = Colors::of(ui).weak;
+    ui.spacing_mut().interact_size.y = 20.0;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        ui.label(RichText::new(name).color(color));
+        help(ui, name, explanation);
+    });
+    ui.label(RichText::new(value).text_style(theme::strong()))
+        .on_hover_cursor(CursorIcon::Help)
+        .on_hover_text(explanation);
+    ui.end_row();
+}

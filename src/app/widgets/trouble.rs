@@ -1,0 +1,25 @@
+//! What went wrong, shown where it belongs; the text can be selected and copied.
+
+use crate::app::theme::{self, Colors};
+use egui::{Frame, Label, Margin, RichText, Stroke, Ui};
+
+/// A box with what went wrong, in `sentence`. `title` may be empty.
+pub fn trouble(ui: &mut Ui, title: &str, sentence: &str) {
+    let colors = Colors::of(ui).error;
+    Frame::NONE
+        .fill(colors.ground)
+        .stroke(Stroke::new(1.0, colors.ink.gamma_multiply(0.5)))
+        .corner_radius(6)
+        .inner_margin(Margin::symmetric(10, 8))
+        .show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            ui.spacing_mut().item_spacing.y = 4.0;
+            if !title.is_empty() {
+                ui.label(RichText::new(title).text_style(theme::strong()).color(colors.ink));
+            }
+            ui.add(Label::new(RichText::new(sentence).color(colors.ink)).wrap().selectable(true));
+            if ui.small_button("Copy text").on_hover_text("Copy this text to the clipboard").clicked() {
+                ui.copy_text(sentence.to_owned());
+            }
+        });
+}

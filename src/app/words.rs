@@ -1,0 +1,142 @@
+//! Numbers and names in words for the screen: units always, sensible digits.
+
+use crate::audit::{Phase, Verdict};
+use crate::model::{Format, InputSpec, Preprocessing};
+use std::path::Path;
+
+/// The word of a verdict. Never "clean".
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Infected => "Infected (confirmed)",
+        Verdict::Suspicious => "Suspicious",
+        Verdict::NoEvidence => "No evidence found",
+    }
+}
+
+/// What a stage of an audit does.
+pub fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Open => "Opening",
+        Phase::Preprocessing => "Finding the preprocessing",
+        Phase::References => "Preparing reference models",
+        Phase::Shots => "Detecting",
+        Phase::Triggers => "Recovering triggers",
+        Phase::Verdict => "Weighing the evidence",
+    }
+}
+
+/// A share in `[0, 1]`: "98.7 %".
+pub fn percent(share: f32) -> String {
+    if share.is_finite() { format!("{:.1} %", share * 100.0) } else { "not known".into() }
+}
+
+/// A loss or another positive number over many sizes: three digits that count.
+pub fn number(value: f32) -> String {
+    match value.abs() {
+        _ if !value.is_finite() => "not known".into(),
+        0.0 => "0".into(),
+        x if x < 0.0001 => "< 0.0001".into(),
+        x if x < 0.001 => format!("{value:.4}"),
+        x if x < 1.0 => format!("{value:.3}"),
+        x if x < 10.0 => format!("{value:.2}"),
+        x if x < 1000.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// A count: "2,150".
+pub fn count(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// "1 image", "2,150 images".
+pub fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
+/// A time: "8 s", "1 min 20 s", "2 h 5 min".
+pub fn duration(seconds: f64) -> String {
+    let s = if seconds.is_finite() { seconds.max(0.0).round() as u64 } else { 0 };
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {} s", s / 60, s % 60),
+        _ => format!("{} h {} min", s / 3600, s % 3600 / 60),
+    }
+}
+
+/// The last part of a path, or the whole where it has none.
+pub fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// The kind of a model file.
+pub fn format(format: Format) -> &'static str {
+    match format {
+        Format::Onnx => "ONNX",
+        Format::Keras => "Keras",
+    }
+}
+
+/// What a model takes: "32×32 colour".
+pub fn input(input: &InputSpec) -> String {
+    let size = input.size.map_or_else(|| "any size".into(), |[h, w]| format!("{w}×{h}"));
+    format!("{size} {}", if input.channels == 1 { "gray" } else { "colour" })
+}
+
+/// A preprocessing by name, with what its name does not tell.
+pub fn preprocessing(p: &Preprocessing) -> String {
+    let order = match p.order {
+        crate::model::ChannelOrder::Bgr => ", blue first",
+        crate::model::ChannelOrder::Rgb => "",
+    };
+    format!("{}{order}", p.name)
+}
+
+/// The formula of a preprocessing, for a tooltip.
+pub fn formula(p: &Preprocessing) -> String {
+    let list = |values: &[f32]| values.iter().map(|&v| number(v)).collect::<Vec<_>>().join(", ");
+    let [height, width] = p.size;
+    format!(
+        "(pixel × {} − mean) / std, pixels from 0 to 1\nmean {}\nstd {}\nsize {width}×{height}, {}",
+        p.scale,
+        list(&p.mean),
+        list(&p.std),
+        if p.channels == 1 { "gray" } else { "colour" }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(percent(0.9874), "98.7 %");
+        assert_eq!(count(2150), "2,150");
+        assert_eq!(count(12), "12");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(counted(1, "image", "images"), "1 image");
+        assert_eq!(duration(80.2), "1 min 20 s");
+        assert_eq!(duration(7500.0), "2 h 5 min");
+        assert_eq!(duration(f64::NAN), "0 s");
+        assert_eq!(
+            [0.0, 0.000_01, 0.000_12, 0.0213, 3.216, 42.58, 1234.5].map(number),
+            ["0", "< 0.0001", "0.0001", "0.021", "3.22", "42.6", "1234"]
+        );
+    }
+
+    #[test]
+    fn no_verdict_says_clean() {
+        for v in [Verdict::Infected, Verdict::Suspicious, Verdict::NoEvidence] {
+            assert!(!verdict(v).to_lowercase().contains("clean"));
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The window as people meet it: found by name in the accessibility tree, clicked, typed into.
+//!
+//! Only the picture tests need a renderer; where there is none they are skipped with a line saying so.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod example;
+
+use egui::{Key, Modifiers, Theme};
+use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::{Harness, HarnessBuilder};
+use poisdetc::app::{App, Command, Recent, State, Step};
+use poisdetc::audit::{AuditError, Event, Phase};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+type Window = Harness<'static, App>;
+
+fn builder() -> HarnessBuilder<App> {
+    Harness::builder()
+        .with_size([1280.0, 900.0])
+        .with_theme(Theme::Light)
+        .with_os(egui::os::OperatingSystem::Nix)
+        .with_max_steps(60)
+        .with_context_setup(poisdetc::app::install_theme)
+}
+
+fn open(app: App) -> Window {
+    let mut window = builder().build_ui_state(|ui, app: &mut App| app.frame(ui, None), app);
+    window.run();
+    window
+}
+
+fn empty() -> Window {
+    open(App::new(State::default(), None))
+}
+
+fn finished() -> Window {
+    open(App::with_audit(example::audit()))
+}
+
+/// Steps until `done`, at most `seconds`: jobs work on their own threads. `false` where it never was.
+fn wait(window: &mut Window, seconds: u64, done: impl Fn(&Window) -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(seconds) {
+        window.step();
+        if done(window) {
+            window.step();
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
+
+#[test]
+fn an_empty_window_offers_the_sample_and_an_audit_needs_files() {
+    let window = empty();
+    assert!(window.query_by_label("Try the sample").is_some());
+    assert!(window.query_by_label("Was this image classifier poisoned?").is_some());
+    assert!(window.get_by_label("Start audit").accesskit_node().is_disabled());
+    assert!(window.query_by_label("Repair").is_none(), "no dead steps");
+}
+
+#[test]
+fn a_finished_audit_shows_its_verdict_and_every_label() {
+    let window = finished();
+    assert!(window.query_all_by_label("Infected (confirmed)").count() >= 2, "banner and table");
+    assert!(window.query_by_label("Suspicious").is_some());
+    assert!(window.query_by_label_contains("turns 98.9 % of the 176 held-back pictures").is_some());
+    for label in ["3 no entry", "7 no overtaking", "0 stop"] {
+        assert!(window.query_by_label(label).is_some(), "no row for {label}");
+    }
+    assert!(window.query_by_label_contains("Plot of losses for 12 labels").is_some(), "the plot has words");
+    assert!(window.query_by_label("Trigger of label 3 no entry").is_some(), "the trigger has words");
+}
+
+#[test]
+fn why_shows_the_reasons_in_words() {
+    let mut window = finished();
+    assert!(window.query_by_label_contains("no entry: A recovered trigger").is_none());
+    window.get_by_label("Why?").click();
+    window.run();
+    assert!(window.query_by_label_contains("no entry: A recovered trigger").is_some());
+}
+
+#[test]
+fn the_table_sorts_by_any_column() {
+    let mut window = finished();
+    let order = |window: &Window| {
+        let mut rows: Vec<(f32, String)> = ["3 no entry", "7 no overtaking", "0 stop", "9 turn right"]
+            .into_iter()
+            .filter_map(|label| Some((window.query_by_label(label)?.rect().top(), label.to_owned())))
+            .collect();
+        rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        rows.into_iter().map(|row| row.1).collect::<Vec<_>>()
+    };
+    assert_eq!(order(&window)[0], "3 no entry", "the strongest verdict first");
+    window.get_by_label("Sort by label").click();
+    window.run();
+    assert_eq!(order(&window)[0], "0 stop");
+    for by in ["verdict", "shots that reached it", "p-value", "works on", "size", "anomaly"] {
+        window.get_by_label(&format!("Sort by {by}")).click();
+        window.run();
+        assert_eq!(order(&window)[0], "3 no entry", "by {by}");
+    }
+}
+
+#[test]
+fn a_click_on_a_label_opens_it_with_reasons_trigger_and_answers() {
+    let mut window = finished();
+    window.get_by_label("3 no entry").click();
+    window.run();
+    assert_eq!(window.state().step(), Step::Inspect);
+    assert!(window.query_by_label("Label 3 no entry").is_some());
+    assert!(window.query_by_label_contains("A recovered trigger of 0.9 %").is_some());
+    for picture in ["Mask of label 3 no entry", "Pattern of label 3 no entry"] {
+        assert!(window.query_by_label(picture).is_some(), "no {picture}");
+    }
+    assert!(window.query_by_label_contains("With the trigger 1 of speed limit 30: the model says no entry").is_some());
+    assert!(window.query_by_label_contains("What is “Anomaly index”?").is_some());
+    assert!(window.query_by_label("Honest limits").is_some());
+    window.get_by_label("Next label").click();
+    window.run();
+    assert!(window.query_by_label("Label 4 speed limit 30").is_some());
+}
+
+#[test]
+fn a_wrong_path_is_answered_with_a_sentence_at_its_field() {
+    let mut window = empty();
+    for (field, path, what) in [
+        ("Suspect model", "/nowhere/model.onnx", "The suspect model cannot be used"),
+        ("Clean images", "/nowhere/signs", "The clean images cannot be used"),
+    ] {
+        window.get_by_label(field).focus();
+        window.step();
+        window.get_by_label(field).type_text(path);
+        window.step();
+        window.key_press(Key::Tab);
+        assert!(wait(&mut window, 20, |w| w.query_by_label(what).is_some()), "{field}");
+        assert!(window.query_all_by_label("Copy text").count() >= 2, "at the field and on the screen");
+    }
+    assert!(window.query_all_by_label_contains("/nowhere/signs").count() >= 2, "the sentence names the folder");
+}
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("never read".into())
+    }
+}
+
+#[test]
+fn dropped_files_go_to_the_fields_they_fit() {
+    let mut window = empty();
+    for path in ["/nowhere/suspect.onnx", "/nowhere/signs", "/nowhere/names.txt"] {
+        window.input_mut().dropped_files.push(Arc::new(Dropped(path.into())));
+    }
+    window.step();
+    window.step();
+    for (field, path) in [
+        ("Suspect model", "/nowhere/suspect.onnx"),
+        ("Clean images", "/nowhere/signs"),
+        ("Label names (optional)", "/nowhere/names.txt"),
+    ] {
+        assert_eq!(window.get_by_label(field).value().as_deref(), Some(path));
+    }
+}
+
+#[test]
+fn the_keyboard_starts_and_stops_an_audit_and_a_stop_shows_at_once() {
+    let mut window = empty();
+    let ctx = window.ctx.clone();
+    window.state_mut().run(&ctx, |monitor, events| {
+        events(Event::Phase(Phase::Shots));
+        events(Event::Progress { fraction: 0.35, stage: "label 15 of 43".into(), seconds_left: Some(80.0) });
+        while !monitor.is_stopped() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // Work that is slow to notice.
+        std::thread::sleep(Duration::from_millis(300));
+        Err(AuditError::Stopped(monitor.check().unwrap_err()))
+    });
+    assert!(wait(&mut window, 20, |w| w.query_by_label("1 min 20 s left").is_some()));
+    assert!(window.query_by_label("Detecting").is_some() && window.query_by_label("label 15 of 43").is_some());
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    assert!(window.state().is_running(), "the work has not noticed yet");
+    assert!(window.query_by_label("Stopping…").is_some(), "but the window has");
+    assert!(wait(&mut window, 20, |w| !w.state().is_running()));
+    assert!(window.query_by_label_contains("It was stopped before anything was known").is_some());
+    // Nothing is chosen: Ctrl+R complains at the field instead of starting.
+    window.key_press_modifiers(Modifiers::COMMAND, Key::R);
+    window.run_steps(3);
+    assert!(!window.state().is_running());
+    assert!(window.query_by_label_contains("Choose the suspect model first").is_some());
+}
+
+#[test]
+fn losses_appear_while_the_audit_runs_and_the_document_replaces_them() {
+    let mut window = empty();
+    let ctx = window.ctx.clone();
+    let audit = example::audit();
+    window.state_mut().run(&ctx, move |monitor, events| {
+        events(Event::Images(audit.images.clone()));
+        events(Event::Shots(audit.labels[3].shots.clone().unwrap()));
+        while !monitor.is_stopped() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(audit)
+    });
+    assert!(wait(&mut window, 20, |w| w.query_by_label("3 no entry").is_some()));
+    assert!(window.query_by_label_contains("Plot of losses for 1 label").is_some());
+    assert!(window.query_by_label("being examined").is_some());
+    window.get_by_label("Stop").click();
+    assert!(wait(&mut window, 20, |w| w.state().document().is_some()));
+    assert!(window.query_by_label("being examined").is_none());
+    assert!(window.query_by_label_contains("Plot of losses for 12 labels").is_some());
+}
+
+#[test]
+fn a_panic_in_the_audit_becomes_a_sentence() {
+    let mut window = empty();
+    let ctx = window.ctx.clone();
+    window.state_mut().run(&ctx, |_, _| panic!("index out of bounds"));
+    assert!(wait(&mut window, 20, |w| !w.state().is_running()));
+    assert!(window.query_by_label("The audit could not be done").is_some());
+    assert!(window.query_by_label_contains("The program itself failed: index out of bounds").is_some());
+}
+
+#[test]
+fn an_idle_window_rests() {
+    let mut window = finished();
+    // `run` panics where frames are asked for without end; one more must ask for none.
+    assert!(window.run() <= 2);
+}
+
+#[test]
+fn recent_audits_are_one_click_away() {
+    let recent = vec![Recent { model: "/nowhere/old.onnx".into(), images: "/nowhere/old".into() }];
+    let mut window = open(App::new(State { recent, ..State::default() }, None));
+    window.get_by_label("old.onnx with old").click();
+    window.run_steps(3);
+    assert_eq!(window.get_by_label("Suspect model").value().as_deref(), Some("/nowhere/old.onnx"));
+    assert_eq!(window.get_by_label("Clean images").value().as_deref(), Some("/nowhere/old"));
+}
+
+#[test]
+fn the_theme_is_chosen_by_words() {
+    let mut window = empty();
+    window.get_by_label("Theme").click();
+    window.run();
+    window.get_by_label("Dark").click();
+    window.run();
+    assert_eq!(window.ctx.theme(), Theme::Dark);
+    assert_eq!(window.state().state().theme, poisdetc::app::ThemeChoice::Dark);
+}
+
+#[test]
+fn every_command_has_words_and_the_menu_shows_its_keys() {
+    let mut window = empty();
+    window.get_by_label("File").click();
+    window.run();
+    for command in Command::MENU {
+        assert!(!command.tooltip().is_empty());
+        assert!(window.query_by_label(&format!("Menu: {}", command.text())).is_some(), "{}", command.text());
+    }
+}
+
+/// Whether pictures can be drawn here.
+fn renderer() -> bool {
+    let drawn = std::panic::catch_unwind(|| Harness::builder().with_size([8.0, 8.0]).build_ui(|_| {}).render().is_ok());
+    let there = drawn.unwrap_or(false);
+    if !there {
+        eprintln!("skipped: no renderer for pictures (on Debian: apt install mesa-vulkan-drivers)");
+    }
+    there
+}
+
+/// Writes pictures of every screen into the folder that `POISDETC_PICTURES` names, for people to look at.
+#[test]
+fn pictures_for_people() {
+    let Some(folder) = std::env::var_os("POISDETC_PICTURES").map(PathBuf::from) else { return };
+    if !renderer() {
+        return;
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    let looks: [(&str, Theme, [f32; 2]); 3] = [
+        ("light", Theme::Light, [1280.0, 900.0]),
+        ("dark", Theme::Dark, [1280.0, 900.0]),
+        ("small", Theme::Light, [1024.0, 700.0]),
+    ];
+    for (name, theme, size) in looks {
+        let show = |app: App, screen: &str, prepare: &dyn Fn(&mut Window)| {
+            let builder = builder().with_theme(theme).with_size(size);
+            let mut window: Window = builder.build_ui_state(|ui, app: &mut App| app.frame(ui, None), app);
+            window.ctx.set_theme(theme);
+            window.run_steps(4);
+            window.ctx.set_theme(theme);
+            prepare(&mut window);
+            window.run_steps(3);
+            window.render().unwrap().save(folder.join(format!("{name}-{screen}.png"))).unwrap();
+        };
+        show(App::new(State::default(), None), "1-empty", &|_| {});
+        show(App::with_audit(example::audit()), "3-detect", &|_| {});
+        show(App::with_audit(example::audit()), "4-inspect", &|w| w.get_by_label("3 no entry").click());
+    }
+}
