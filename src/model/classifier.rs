@@ -1,6 +1,6 @@
 //! A model with its preprocessing: pixels in `[0, 1]` go in, logits come out.
 
-use super::{Graph, InputSpec, Model, ModelError, Parameters, Preprocessing};
+use super::{ChannelOrder, Graph, InputLayout, InputSpec, Model, ModelError, Parameters, Preprocessing};
 use candle_core::{Device, Tensor};
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ pub struct Classifier {
     input: InputSpec,
     classes: usize,
     preprocessing: Preprocessing,
+    device: Device,
 }
 
 impl Classifier {
@@ -20,13 +21,15 @@ impl Classifier {
     /// # Errors
     /// Where the device cannot hold the parameters, or the preprocessing does not fit the input.
     pub fn new(model: &Model, preprocessing: Preprocessing, device: &Device) -> Result<Self, ModelError> {
-        let _ = device;
+        check(&preprocessing, &model.input)?;
+        let parameters = model.parameters.iter().map(|(name, t)| Ok((name.clone(), t.to_device(device)?)));
         Ok(Self {
             graph: Arc::clone(&model.graph),
-            parameters: model.parameters.clone(),
+            parameters: parameters.collect::<candle_core::Result<_>>()?,
             input: model.input.clone(),
             classes: model.classes,
             preprocessing,
+            device: device.clone(),
         })
     }
 
@@ -42,8 +45,38 @@ impl Classifier {
 
     /// Pixels in `[0, 1]` as the graph wants them.
     fn preprocess(&self, pixels: &Tensor) -> Result<Tensor, ModelError> {
-        let _ = pixels;
-        Err(ModelError::NotAClassifier("preprocessing is being written".into()))
+        let how = &self.preprocessing;
+        let [h, w] = how.size;
+        match pixels.dims() {
+            &[_, c, rows, columns] if [c, rows, columns] == [how.channels, h, w] => {}
+            other => {
+                return Err(ModelError::Compute(candle_core::Error::Msg(format!(
+                    "pictures of shape {other:?} were given to a model of [n, {}, {h}, {w}]",
+                    how.channels
+                ))));
+            }
+        }
+        let c = how.channels;
+        let per_channel = |values: Vec<f32>| Tensor::from_vec(values, (1, c, 1, 1), pixels.device());
+        let factors: Vec<f32> = how.std.iter().map(|s| how.scale / s).collect();
+        let shifts: Vec<f32> = how.mean.iter().zip(&how.std).map(|(m, s)| -m / s).collect();
+        let even = |values: &[f32]| values.iter().all(|v| *v == values[0]);
+        let mut x = pixels.clone();
+        if even(&factors) && even(&shifts) {
+            if (factors[0], shifts[0]) != (1.0, 0.0) {
+                x = x.affine(f64::from(factors[0]), f64::from(shifts[0]))?;
+            }
+        } else {
+            x = x.broadcast_mul(&per_channel(factors)?)?.broadcast_add(&per_channel(shifts)?)?;
+        }
+        if how.order == ChannelOrder::Bgr && c == 3 {
+            let channels: Vec<Tensor> = (0..3).rev().map(|i| x.narrow(1, i, 1)).collect::<candle_core::Result<_>>()?;
+            x = Tensor::cat(&channels, 1)?;
+        }
+        Ok(match self.input.layout {
+            InputLayout::Nchw => x,
+            InputLayout::Nhwc => x.permute((0, 2, 3, 1))?,
+        })
     }
 
     /// The same classifier with other numbers (a repair, or variables to train).
@@ -73,6 +106,25 @@ impl Classifier {
 
     /// Where the parameters live.
     pub fn device(&self) -> Device {
-        self.parameters.values().next().map_or(Device::Cpu, |p| p.device().clone())
+        self.device.clone()
     }
+}
+
+/// Refuses a preprocessing that cannot be meant for this input.
+fn check(how: &Preprocessing, input: &InputSpec) -> Result<(), ModelError> {
+    let refuse = |why: String| Err(ModelError::Preprocessing(why));
+    if how.channels != input.channels {
+        return refuse(format!("it gives {} channels, the model takes {}", how.channels, input.channels));
+    }
+    if let Some([h, w]) = input.size
+        && how.size != [h, w]
+    {
+        return refuse(format!("it gives {}x{} pixels, the model takes {h}x{w}", how.size[0], how.size[1]));
+    }
+    let numbers = how.mean.iter().chain(&how.std).chain([&how.scale]);
+    let sane = how.mean.len() == how.channels && how.std.len() == how.channels && numbers.into_iter().all(|v| v.is_finite());
+    if !sane || how.std.iter().any(|&s| s <= 0.0) || how.size.contains(&0) {
+        return refuse("its mean, standard deviation or size makes no sense".into());
+    }
+    Ok(())
 }

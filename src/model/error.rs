@@ -46,6 +46,9 @@ pub enum ModelError {
         /// "NaN" or "an infinite value".
         what: &'static str,
     },
+    /// A preprocessing that does not fit the model's input.
+    #[error("this preprocessing does not fit the model: {0}")]
+    Preprocessing(String),
     /// The graph failed at a node.
     #[error("the model failed at node \"{node}\" ({op}): {why}")]
     Node {

@@ -12,10 +12,12 @@ mod error;
 pub mod graph;
 mod interpret;
 pub mod keras;
+mod logits;
 mod numbers;
 pub mod onnx;
 mod open;
 mod preprocessing;
+mod probe;
 
 pub use classifier::Classifier;
 pub use error::ModelError;

@@ -1,0 +1,300 @@
+//! The layers with trained numbers, the pools and the normalisations.
+
+use super::graft::with_gradient;
+use super::value::{Live, Operands, axis_of, checked_size};
+use crate::model::graph::{Node, Op};
+use crate::tensor::{Conv2d, Pool2d, avg_pool2d, conv2d, max_pool2d};
+use candle_core::{D, Result, Tensor, bail};
+
+/// How many windows fit in `size` cells; at most one more where the count is rounded up.
+fn windows(size: usize, kernel: usize, stride: usize, dilation: usize, pads: usize, up: bool) -> Result<usize> {
+    let reach = kernel.checked_sub(1).and_then(|k| k.checked_mul(dilation)).and_then(|r| r.checked_add(1));
+    let room = size.checked_add(pads);
+    match (room, reach) {
+        (Some(room), Some(reach)) if reach <= room && stride > 0 => {
+            Ok((room - reach) / stride + 1 + usize::from(up && !(room - reach).is_multiple_of(stride)))
+        }
+        _ => bail!("a window of {kernel} cells does not fit a picture of {size} cells with {pads} cells around it"),
+    }
+}
+
+fn dims4(x: &Tensor, what: &str) -> Result<(usize, usize, usize, usize)> {
+    match x.dims() {
+        &[n, c, h, w] => Ok((n, c, h, w)),
+        other => bail!("{what} should have 4 dimensions, but has shape {other:?}"),
+    }
+}
+
+/// Convolution; sizes are checked first, since they come from a file.
+pub(super) fn conv(x: &Tensor, w: &Tensor, b: Option<&Tensor>, geometry: &Conv2d) -> Result<Tensor> {
+    let (n, c, height, width) = dims4(x, "the picture")?;
+    let (out, per_group, kh, kw) = dims4(w, "the kernel")?;
+    let groups = geometry.groups;
+    if groups == 0 || per_group.checked_mul(groups) != Some(c) || !out.is_multiple_of(groups) {
+        bail!("a kernel of shape {:?} in {groups} groups does not fit a picture of {c} channels", w.dims())
+    }
+    if let Some(b) = b
+        && b.dims() != [out]
+    {
+        bail!("a bias of shape {:?} does not fit {out} output channels", b.dims())
+    }
+    let [top, left, bottom, right] = geometry.pads;
+    let pads = [top.saturating_add(bottom), left.saturating_add(right)];
+    let h = windows(height, kh, geometry.stride[0], geometry.dilation[0], pads[0], false)?;
+    let w_out = windows(width, kw, geometry.stride[1], geometry.dilation[1], pads[1], false)?;
+    checked_size(&[n, out, h, w_out])?;
+    checked_size(&[n, c, height.saturating_add(pads[0]), width.saturating_add(pads[1])])?;
+    conv2d(x, w, b, geometry)
+}
+
+/// Transposed convolution: the picture with zeros between its cells, convolved with the turned kernel.
+pub(super) fn conv_transpose(
+    x: &Tensor,
+    w: &Tensor,
+    b: Option<&Tensor>,
+    geometry: &Conv2d,
+    output_padding: [usize; 2],
+) -> Result<Tensor> {
+    let (_, c, _, _) = dims4(x, "the picture")?;
+    let (c_in, per_group, kh, kw) = dims4(w, "the kernel")?;
+    let groups = geometry.groups;
+    if groups == 0 || c != c_in || !c.is_multiple_of(groups) {
+        bail!("a kernel of shape {:?} in {groups} groups does not fit a picture of {c} channels", w.dims())
+    }
+    let mut x = x.clone();
+    for (axis, kernel) in [(2, kh), (3, kw)] {
+        let i = axis - 2;
+        x = spaced(&x, axis, geometry.stride[i])?;
+        let reach = (kernel - 1).saturating_mul(geometry.dilation[i]) as i64;
+        let before = reach - geometry.pads[i] as i64;
+        let after = reach - geometry.pads[i + 2] as i64 + output_padding[i] as i64;
+        x = super::shape::pad_axis(&x, axis, before, after, 0.0)?;
+    }
+    let turned = flip(&flip(w, 2)?, 3)?;
+    let w = turned.reshape((groups, c / groups, per_group, kh, kw))?.transpose(1, 2)?.reshape((
+        groups * per_group,
+        c / groups,
+        kh,
+        kw,
+    ))?;
+    let plain = Conv2d { stride: [1, 1], pads: [0; 4], ..geometry.clone() };
+    conv(&x, &w, b, &plain)
+}
+
+/// `step - 1` zeros between the cells along `axis`.
+fn spaced(x: &Tensor, axis: usize, step: usize) -> Result<Tensor> {
+    if step <= 1 {
+        return Ok(x.clone());
+    }
+    let mut shape = x.dims().to_vec();
+    shape[axis] = shape[axis].saturating_mul(step);
+    checked_size(&shape)?;
+    let wide = x.unsqueeze(axis + 1)?.pad_with_zeros(axis + 1, 0, step - 1)?.reshape(shape.as_slice())?;
+    wide.narrow(axis, 0, shape[axis] - (step - 1))
+}
+
+fn flip(x: &Tensor, axis: usize) -> Result<Tensor> {
+    let places: Vec<usize> = (0..x.dim(axis)?).rev().collect();
+    super::shape::select(x, axis, &places)
+}
+
+/// Matrix product of `a [.., k]` and `b [k, m]`; where `b` is fixed its gradient is not computed.
+fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if a.track_op() && !b.track_op() {
+        let back = b.t()?;
+        return with_gradient(a, a.detach().matmul(b)?, move |gradient| gradient.contiguous()?.matmul(&back));
+    }
+    a.matmul(b)
+}
+
+/// `alpha * a' b' + beta * c`.
+pub(super) fn gemm(x: &Operands, alpha: f32, beta: f32, transpose_a: bool, transpose_b: bool) -> Result<Tensor> {
+    let (a, b) = (x.tensor(0)?, x.tensor(1)?);
+    if a.rank() != 2 || b.rank() != 2 {
+        bail!("it takes two matrices, but was given shapes {:?} and {:?}", a.dims(), b.dims())
+    }
+    let a = if transpose_a { a.t()? } else { a };
+    let b = if transpose_b { b.t()? } else { b };
+    let mut y = product(&a, &b)?;
+    if alpha != 1.0 {
+        y = (y * f64::from(alpha))?;
+    }
+    match x.optional_tensor(2)? {
+        None => Ok(y),
+        Some(c) if beta == 1.0 => y.broadcast_add(&c),
+        Some(c) => y.broadcast_add(&(c * f64::from(beta))?),
+    }
+}
+
+/// Matrix product over the last two dimensions, the others broadcast.
+pub(super) fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    match (a.rank(), b.rank()) {
+        (0, _) | (_, 0) => bail!("a single number is not a matrix"),
+        (1, _) => {
+            let y = matmul(&a.unsqueeze(0)?, b)?;
+            let row = y.rank().saturating_sub(if b.rank() == 1 { 1 } else { 2 });
+            y.squeeze(row)
+        }
+        (_, 1) => matmul(a, &b.unsqueeze(1)?)?.squeeze(D::Minus1),
+        (2, 2) => product(a, b),
+        (rank, 2) => {
+            let (rows, k) = (a.elem_count() / a.dim(rank - 1)?.max(1), a.dim(rank - 1)?);
+            let mut shape = a.dims().to_vec();
+            shape[rank - 1] = b.dim(1)?;
+            product(&a.reshape((rows, k))?, b)?.reshape(shape)
+        }
+        _ => a.broadcast_matmul(b),
+    }
+}
+
+/// Scale and shift of a normalisation with known statistics, each `[c]`; differentiable in scale and bias.
+fn scale_and_shift(x: &Operands, epsilon: f32) -> Result<(Tensor, Tensor)> {
+    let (scale, bias, mean, variance) = (x.tensor(1)?, x.tensor(2)?, x.tensor(3)?, x.tensor(4)?);
+    let scale = scale.div(&(variance + f64::from(epsilon))?.sqrt()?)?;
+    let shift = bias.sub(&mean.mul(&scale)?)?;
+    Ok((scale, shift))
+}
+
+/// `[c]` as `[1, c, 1, ..]`, to be spread over a value of `rank` dimensions.
+fn along_channels(x: &Tensor, rank: usize) -> Result<Tensor> {
+    let mut shape = vec![1; rank.max(2)];
+    shape[1] = x.elem_count();
+    x.reshape(shape)
+}
+
+/// Normalisation with the statistics of the file.
+pub(super) fn batch_norm(x: &Operands, epsilon: f32) -> Result<Tensor> {
+    let (scale, shift) = scale_and_shift(x, epsilon)?;
+    let x = x.tensor(0)?;
+    if x.rank() < 2 || x.dim(1)? != scale.elem_count() {
+        bail!("{} channels are normalised in a value of shape {:?}", scale.elem_count(), x.dims())
+    }
+    let (scale, shift) = (along_channels(&scale, x.rank())?, along_channels(&shift, x.rank())?);
+    if scale.track_op() || shift.track_op() {
+        return x.broadcast_mul(&scale)?.broadcast_add(&shift);
+    }
+    let value = x.detach().broadcast_mul(&scale)?.broadcast_add(&shift)?;
+    with_gradient(&x, value, move |gradient| gradient.broadcast_mul(&scale))
+}
+
+/// A convolution and the normalisation after it as one convolution with other weights.
+pub(super) fn conv_with_batch_norm(conv_node: &Node, x: &Operands, norm: &Node, y: &Operands) -> Result<Vec<Live>> {
+    let (Op::Conv(geometry), &Op::BatchNorm { epsilon }) = (&conv_node.op, &norm.op) else {
+        bail!("a convolution is followed by a normalisation")
+    };
+    let (scale, shift) = scale_and_shift(y, epsilon)?;
+    let w = x.tensor(1)?;
+    if w.rank() != 4 || scale.dims() != [w.dim(0)?] {
+        bail!("{} channels are normalised after a kernel of shape {:?}", scale.elem_count(), w.dims())
+    }
+    let shift = match x.optional_tensor(2)? {
+        Some(b) => b.mul(&scale)?.add(&shift)?,
+        None => shift,
+    };
+    let w = w.broadcast_mul(&scale.reshape(((), 1, 1, 1))?)?;
+    Ok(vec![Live::Tensor(conv(&x.tensor(0)?, &w, Some(&shift), geometry)?)])
+}
+
+/// `(x - mean) / sqrt(variance + epsilon)` over the axes from `from` on.
+fn standardised(x: &Tensor, from: usize, epsilon: f32) -> Result<Tensor> {
+    let axes: Vec<usize> = (from..x.rank()).collect();
+    let count: usize = x.dims()[from..].iter().product();
+    let mean_of = |t: &Tensor| t.sum_keepdim(axes.as_slice())? / count.max(1) as f64;
+    let centred = x.broadcast_sub(&mean_of(x)?)?;
+    let deviation = (mean_of(&centred.sqr()?)? + f64::from(epsilon))?.sqrt()?;
+    centred.broadcast_div(&deviation)
+}
+
+/// Layer normalisation (Ba et al. 2016).
+pub(super) fn layer_norm(x: &Operands, axis: i64, epsilon: f32) -> Result<Tensor> {
+    let t = x.tensor(0)?;
+    let y = standardised(&t, axis_of(axis, t.rank())?, epsilon)?.broadcast_mul(&x.tensor(1)?)?;
+    match x.optional_tensor(2)? {
+        Some(shift) => y.broadcast_add(&shift),
+        None => Ok(y),
+    }
+}
+
+/// Instance normalisation (Ulyanov et al. 2016): each channel of each picture on its own.
+pub(super) fn instance_norm(x: &Operands, epsilon: f32) -> Result<Tensor> {
+    let t = x.tensor(0)?;
+    if t.rank() < 3 {
+        bail!("it takes pictures, but was given shape {:?}", t.dims())
+    }
+    let (scale, shift) = (along_channels(&x.tensor(1)?, t.rank())?, along_channels(&x.tensor(2)?, t.rank())?);
+    standardised(&t, 2, epsilon)?.broadcast_mul(&scale)?.broadcast_add(&shift)
+}
+
+/// Normalisation by the squares of neighbouring channels (Krizhevsky et al. 2012).
+pub(super) fn local_response_norm(x: &Tensor, size: usize, alpha: f32, beta: f32, bias: f32) -> Result<Tensor> {
+    let (_, c, _, _) = dims4(x, "the picture")?;
+    let size = size.clamp(1, 2 * c + 1);
+    let squares = x.sqr()?.pad_with_zeros(1, (size - 1) / 2, size / 2)?;
+    let mut sum = squares.narrow(1, 0, c)?;
+    for i in 1..size {
+        sum = (sum + squares.narrow(1, i, c)?)?;
+    }
+    x.div(&sum.affine(f64::from(alpha) / size as f64, f64::from(bias))?.powf(f64::from(beta))?)
+}
+
+fn check_pool(x: &Tensor, geometry: &Pool2d) -> Result<()> {
+    let (n, c, height, width) = dims4(x, "the picture")?;
+    let [top, left, bottom, right] = geometry.pads;
+    let mut out = [n, c, 0, 0];
+    for (i, (size, pads)) in
+        [(height, top.saturating_add(bottom)), (width, left.saturating_add(right))].iter().enumerate()
+    {
+        let (kernel, stride, dilation) = (geometry.kernel[i], geometry.stride[i], geometry.dilation[i]);
+        out[i + 2] = windows(*size, kernel, stride, dilation, *pads, geometry.ceil_mode)?;
+    }
+    checked_size(&out)?;
+    Ok(())
+}
+
+pub(super) fn max_pool(x: &Tensor, geometry: &Pool2d) -> Result<Tensor> {
+    check_pool(x, geometry)?;
+    max_pool2d(x, geometry)
+}
+
+pub(super) fn avg_pool(x: &Tensor, geometry: &Pool2d) -> Result<Tensor> {
+    check_pool(x, geometry)?;
+    avg_pool2d(x, geometry)
+}
+
+/// The axes of a picture after batch and channels, all in one.
+fn cells(x: &Tensor) -> Result<(Tensor, Vec<usize>)> {
+    if x.rank() < 3 {
+        bail!("it takes pictures, but was given shape {:?}", x.dims())
+    }
+    let mut shape = vec![1; x.rank()];
+    shape[..2].copy_from_slice(&x.dims()[..2]);
+    Ok((x.flatten_from(2)?, shape))
+}
+
+pub(super) fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
+    let (flat, shape) = cells(x)?;
+    let count = flat.dim(2)?.max(1) as f64;
+    (flat.sum(2)? / count)?.reshape(shape)
+}
+
+pub(super) fn global_max_pool(x: &Tensor) -> Result<Tensor> {
+    let (flat, shape) = cells(x)?;
+    flat.max(2)?.reshape(shape)
+}
+
+/// `exp(x - max)` and its sum along `axis`. (candle's own fused softmax has no gradient.)
+fn exponentials(x: &Tensor, axis: usize) -> Result<(Tensor, Tensor)> {
+    let shifted = x.broadcast_sub(&x.detach().max_keepdim(axis)?)?;
+    let sum = shifted.exp()?.sum_keepdim(axis)?;
+    Ok((shifted, sum))
+}
+
+pub(super) fn softmax(x: &Tensor, axis: i64) -> Result<Tensor> {
+    let (shifted, sum) = exponentials(x, axis_of(axis, x.rank())?)?;
+    shifted.exp()?.broadcast_div(&sum)
+}
+
+pub(super) fn log_softmax(x: &Tensor, axis: i64) -> Result<Tensor> {
+    let (shifted, sum) = exponentials(x, axis_of(axis, x.rank())?)?;
+    shifted.broadcast_sub(&sum.log()?)
+}
