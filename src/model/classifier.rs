@@ -122,7 +122,8 @@ fn check(how: &Preprocessing, input: &InputSpec) -> Result<(), ModelError> {
         return refuse(format!("it gives {}x{} pixels, the model takes {h}x{w}", how.size[0], how.size[1]));
     }
     let numbers = how.mean.iter().chain(&how.std).chain([&how.scale]);
-    let sane = how.mean.len() == how.channels && how.std.len() == how.channels && numbers.into_iter().all(|v| v.is_finite());
+    let sane =
+        how.mean.len() == how.channels && how.std.len() == how.channels && numbers.into_iter().all(|v| v.is_finite());
     if !sane || how.std.iter().any(|&s| s <= 0.0) || how.size.contains(&0) {
         return refuse("its mean, standard deviation or size makes no sense".into());
     }

@@ -141,6 +141,7 @@ pub enum PadMode {
 /// The small set of operations every format is translated into. Where a shape or index may be
 /// computed while the graph runs (PyTorch's shape arithmetic), it is an input, as in ONNX.
 #[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "fields are named after ONNX's attributes")]
 pub enum Op {
     /// `x, w [, b]`
     Conv(Conv2d),

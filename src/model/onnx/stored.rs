@@ -46,14 +46,6 @@ impl Stored {
         }
     }
 
-    /// As integers; real numbers are cut off at the point.
-    pub fn to_integers(&self) -> Vec<i64> {
-        match &self.numbers {
-            Numbers::Integers(v) => v.clone(),
-            Numbers::Floats(v) => v.iter().map(|&v| v as i64).collect(),
-        }
-    }
-
     /// The number, where there is exactly one.
     pub fn number(&self) -> Option<f64> {
         match &self.numbers {
