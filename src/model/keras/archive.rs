@@ -1,0 +1,174 @@
+//! The HDF5 side of a Keras file: its texts and its weights, as plain data.
+//!
+//! In: the bytes of a file. Out: an [`Archive`]. The file is hostile: what is read is metered, so that a small file
+//! cannot claim endless memory or time, and a panic of the HDF5 reader ends as an error. Knows nothing of layers.
+
+use super::Fault;
+use hdf5_pure::{Dataset, Error, File, FormatError, Group, Source};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A file may be read this many times over before it counts as hostile: headers are looked up again and again.
+const READ_FACTOR: u64 = 64;
+/// Weights may take this many times the size of the file: compression of honest weights gains little.
+const INFLATION: u64 = 64;
+/// What is allowed on top of both, for very small files.
+const ALLOWANCE: u64 = 16 << 20;
+
+/// A Keras file as plain data.
+#[derive(Debug)]
+pub(super) struct Archive {
+    /// The layers, as JSON.
+    pub config: String,
+    /// Version of Keras that wrote the file.
+    pub version: Option<String>,
+    /// The weights of each top layer, in the order Keras wrote them.
+    pub weights: BTreeMap<String, Vec<Weight>>,
+}
+
+/// One array of trained numbers.
+#[derive(Debug)]
+pub(super) struct Weight {
+    /// Name in the file, with the layer's name in front: `conv2d/kernel:0`.
+    pub name: String,
+    /// Dimensions in Keras's order.
+    pub shape: Vec<usize>,
+    /// Row-major.
+    pub values: Vec<f32>,
+}
+
+/// Reads the texts and weights of a Keras model.
+pub(super) fn read(bytes: Vec<u8>) -> Result<Archive, Fault> {
+    // The one place where a panic is caught: the HDF5 reader is other people's code on hostile bytes, and nothing
+    // it might leave half done outlives this call.
+    catch_unwind(AssertUnwindSafe(|| read_metered(bytes)))
+        .unwrap_or_else(|_| Err(Fault::Damaged("its HDF5 structure contradicts itself".into())))
+}
+
+fn read_metered(bytes: Vec<u8>) -> Result<Archive, Fault> {
+    let size = bytes.len() as u64;
+    let allowed = size.saturating_mul(READ_FACTOR).saturating_add(ALLOWANCE);
+    let file = File::from_source(Metered { bytes, left: AtomicU64::new(allowed) })?;
+    let root = file.root();
+    let Some(config) = text(&root, "model_config")? else { return Err(without_layers(&root)) };
+    let version = text(&root, "keras_version")?;
+    let Ok(groups) = root.group("model_weights") else {
+        return Err(Fault::Damaged("it names layers, but the group \"model_weights\" is missing".into()));
+    };
+    let mut room = size.saturating_mul(INFLATION).saturating_add(ALLOWANCE);
+    let mut weights = BTreeMap::new();
+    for (layer, group) in groups.iter_groups()? {
+        weights.insert(layer.clone(), layer_weights(&layer, &group, &mut room)?);
+    }
+    Ok(Archive { config, version, weights })
+}
+
+/// What an HDF5 file without `model_config` is.
+fn without_layers(root: &Group) -> Fault {
+    let keras = root.attrs().is_ok_and(|attrs| attrs.contains_key("layer_names"))
+        || ["layers", "model_weights", "_layer_checkpoint_dependencies"].iter().any(|name| root.group(name).is_ok());
+    Fault::NotAModel(if keras {
+        "it holds only the weights of a Keras model, without the layers they belong to; \
+         save the whole model with model.save(\"name.h5\")"
+            .into()
+    } else {
+        "it is an HDF5 file, but there is no Keras model in it".into()
+    })
+}
+
+/// One text among the attributes of a group, whatever kind of string it was stored as.
+fn text(group: &Group, name: &str) -> Result<Option<String>, Fault> {
+    Ok(group.attrs()?.get(name).and_then(|value| value.as_str()).map(str::to_owned))
+}
+
+/// A list of texts, which Keras cuts into `name0`, `name1`, … where it is too long for one attribute.
+fn texts(group: &Group, name: &str) -> Result<Vec<String>, Fault> {
+    let attributes = group.attrs()?;
+    if let Some(list) = attributes.get(name).and_then(|value| value.as_strings()) {
+        return Ok(list.to_vec());
+    }
+    let pieces = (0..).map_while(|i| attributes.get(&format!("{name}{i}"))).filter_map(|value| value.as_strings());
+    Ok(pieces.flatten().cloned().collect())
+}
+
+fn layer_weights(layer: &str, group: &Group, room: &mut u64) -> Result<Vec<Weight>, Fault> {
+    let mut weights = Vec::new();
+    for name in texts(group, "weight_names")? {
+        let dataset = group
+            .dataset(&name)
+            .map_err(|_| Fault::Damaged(format!("the weights \"{name}\" of layer \"{layer}\" are missing")))?;
+        weights.push(weight(layer, name, &dataset, room)?);
+    }
+    Ok(weights)
+}
+
+fn weight(layer: &str, name: String, dataset: &Dataset, room: &mut u64) -> Result<Weight, Fault> {
+    let dims = dataset.shape()?;
+    let width = dataset.element_size()?.max(size_of::<f32>() as u64);
+    let wanted = dims.iter().copied().try_fold(width, u64::checked_mul).filter(|wanted| wanted <= room);
+    let Some(wanted) = wanted else {
+        return Err(Fault::Damaged(format!(
+            "the weights \"{name}\" claim to be {dims:?}, more than the file can hold"
+        )));
+    };
+    *room -= wanted;
+    // Both fit: their product does.
+    let shape = dims.iter().map(|&n| n as usize).collect();
+    let values = dataset.read_f32().map_err(|error| {
+        Fault::Damaged(format!("the weights \"{name}\" of layer \"{layer}\" cannot be read ({error})"))
+    })?;
+    let name = if name.contains('/') { name } else { format!("{layer}/{name}") };
+    Ok(Weight { name, shape, values })
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Damaged(format!("its HDF5 structure cannot be read ({error})"))
+    }
+}
+
+/// Bytes that may be read only so often.
+struct Metered {
+    bytes: Vec<u8>,
+    left: AtomicU64,
+}
+
+impl Source for Metered {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), FormatError> {
+        let wanted = buffer.len() as u64;
+        let taken = |left: u64| left.checked_sub(wanted);
+        if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_err() {
+            return Err(FormatError::Source("the same bytes are used over and over".into()));
+        }
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let found = start.checked_add(buffer.len()).and_then(|end| self.bytes.get(start..end));
+        let Some(found) = found else {
+            return Err(FormatError::UnexpectedEof {
+                expected: start.saturating_add(buffer.len()),
+                available: self.bytes.len(),
+            });
+        };
+        buffer.copy_from_slice(found);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_can_be_read_until_the_meter_runs_out_and_never_beyond_the_end() {
+        let source = Metered { bytes: vec![7; 10], left: AtomicU64::new(12) };
+        let mut buffer = [0; 5];
+        assert!(source.read_at(6, &mut buffer).is_err());
+        assert!(source.read_at(u64::MAX, &mut buffer[..1]).is_err());
+        assert!(source.read_at(5, &mut buffer).is_ok() && buffer == [7; 5]);
+        assert!(matches!(source.read_at(0, &mut buffer), Err(FormatError::Source(_))));
+    }
+}
