@@ -4,7 +4,12 @@
 //! Knows nothing of poison, detectors or files.
 
 mod architecture;
+mod augment;
 mod learn;
+mod standardise;
 
 pub use architecture::Architecture;
 pub use learn::{Recipe, TrainError, Trained, train};
+
+#[cfg(test)]
+mod tests;

@@ -33,15 +33,15 @@ pub fn face(label: usize) -> Vec<Layer> {
 }
 
 fn disc(radius: f32, colour: Colour) -> Layer {
-    Layer { colour, shape: Shape::Disc { middle: [0.0, 0.0], radius } }
+    Layer::new(colour, Shape::Disc { middle: [0.0, 0.0], radius })
 }
 
 fn polygon(corners: &[Point], round: f32, colour: Colour) -> Layer {
-    Layer { colour, shape: Shape::Polygon { corners: corners.to_vec(), round } }
+    Layer::new(colour, Shape::Polygon { corners: corners.to_vec(), round })
 }
 
 fn stroke(points: &[Point], half_width: f32, colour: Colour) -> Layer {
-    Layer { colour, shape: Shape::Stroke { points: points.to_vec(), half_width } }
+    Layer::new(colour, Shape::Stroke { points: points.to_vec(), half_width })
 }
 
 fn scaled<const N: usize>(points: [Point; N], by: f32) -> [Point; N] {
@@ -124,13 +124,13 @@ fn no_entry() -> Vec<Layer> {
 fn danger() -> Vec<Layer> {
     let mut layers = warning();
     layers.push(polygon(&[[-0.08, -0.28], [0.08, -0.28], [0.045, 0.16], [-0.045, 0.16]], 0.03, BLACK));
-    layers.push(Layer { colour: BLACK, shape: Shape::Disc { middle: [0.0, 0.33], radius: 0.105 } });
+    layers.push(Layer::new(BLACK, Shape::Disc { middle: [0.0, 0.33], radius: 0.105 }));
     layers
 }
 
 fn pedestrians() -> Vec<Layer> {
     let mut layers = warning();
-    layers.push(Layer { colour: BLACK, shape: Shape::Disc { middle: [0.02, -0.25], radius: 0.105 } });
+    layers.push(Layer::new(BLACK, Shape::Disc { middle: [0.02, -0.25], radius: 0.105 }));
     layers.push(stroke(&[[0.0, -0.06], [-0.02, 0.2]], 0.075, BLACK));
     layers.push(stroke(&[[-0.24, 0.16], [-0.02, -0.06], [0.22, 0.1]], 0.042, BLACK));
     layers.push(stroke(&[[-0.02, 0.2], [-0.10, 0.34], [-0.26, 0.45]], 0.052, BLACK));

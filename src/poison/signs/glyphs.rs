@@ -46,9 +46,9 @@ pub fn write(text: &str, size: [f32; 2], gap: f32, half_width: f32, colour: Colo
     text.chars()
         .enumerate()
         .flat_map(|(i, glyph)| lines(glyph).iter().map(move |line| (i, line)))
-        .map(|(i, line)| Layer {
-            colour,
-            shape: Shape::Stroke { points: line.iter().map(|p| place(i, p)).collect(), half_width },
+        .map(|(i, line)| {
+            let points = line.iter().map(|p| place(i, p)).collect();
+            Layer::new(colour, Shape::Stroke { points, half_width })
         })
         .collect()
 }

@@ -20,8 +20,34 @@ pub enum Shape {
 /// A shape in a colour; later layers of a face cover earlier ones.
 #[derive(Debug, Clone)]
 pub struct Layer {
-    pub colour: Colour,
-    pub shape: Shape,
+    colour: Colour,
+    shape: Shape,
+    /// Two corners of a box around the shape: most points are outside of most boxes.
+    bounds: [Point; 2],
+}
+
+impl Layer {
+    /// Paints `shape` in `colour`.
+    pub fn new(colour: Colour, shape: Shape) -> Self {
+        let bounds = match &shape {
+            Shape::Disc { middle, radius } => around(&[*middle], *radius),
+            Shape::Polygon { corners, round } => around(corners, *round),
+            Shape::Stroke { points, half_width } => around(points, *half_width),
+        };
+        Self { colour, shape, bounds }
+    }
+
+    fn covers(&self, p: Point) -> bool {
+        let [low, high] = self.bounds;
+        (0..2).all(|i| low[i] <= p[i] && p[i] <= high[i]) && self.shape.covers(p)
+    }
+}
+
+/// The smallest box around points, grown by `margin`.
+fn around(points: &[Point], margin: f32) -> [Point; 2] {
+    let low = points.iter().fold([f32::INFINITY; 2], |m, p| [m[0].min(p[0]), m[1].min(p[1])]);
+    let high = points.iter().fold([f32::NEG_INFINITY; 2], |m, p| [m[0].max(p[0]), m[1].max(p[1])]);
+    [low.map(|v| v - margin), high.map(|v| v + margin)]
 }
 
 impl Shape {
@@ -39,7 +65,7 @@ impl Shape {
 
 /// The colour of the topmost layer over `p`.
 pub fn colour_at(face: &[Layer], p: Point) -> Option<Colour> {
-    face.iter().rev().find(|layer| layer.shape.covers(p)).map(|layer| layer.colour)
+    face.iter().rev().find(|layer| layer.covers(p)).map(|layer| layer.colour)
 }
 
 fn square_distance(a: Point, b: Point) -> f32 {
