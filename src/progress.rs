@@ -64,6 +64,11 @@ impl Monitor {
         (self.listener)(Step { stage: stage.into(), fraction });
     }
 
+    /// A monitor with another listener and the same stop flag.
+    pub fn with_listener(&self, listener: impl Fn(Step) + Send + Sync + 'static) -> Self {
+        Self { stop: Arc::clone(&self.stop), listener: Arc::new(listener) }
+    }
+
     /// A monitor for one part of a larger piece of work: its fractions in `[0, 1]` are reported as
     /// `[from, to]` of the whole. Shares the stop flag.
     pub fn part(&self, from: f32, to: f32) -> Self {

@@ -6,8 +6,15 @@
 
 mod document;
 mod event;
+mod opening;
+mod pace;
+mod references;
 mod run;
+mod shots;
 mod summary;
+mod triggers;
+pub mod verdict;
+mod workers;
 
 pub use document::{
     Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Order, ReferenceSummary, Settings, Verdict,

@@ -1,7 +1,13 @@
-//! Carries an order out, from files to verdict.
+//! Carries an order out, from files to verdict: each phase in a file of its own, one after the other.
 
-use super::{Audit, Event, Order};
+use super::pace::{Pace, listen};
+use super::references::Reference;
+use super::{Audit, Event, ImagesSummary, LabelFindings, Order, Phase, opening, references, shots, triggers, verdict};
+use crate::detect::{DetectError, ShotEvidence, TriggerEvidence};
+use crate::images::{Discovery, ImageSet, Split};
+use crate::model::{Classifier, Preprocessing};
 use crate::progress::{Monitor, Stopped};
+use candle_core::Device;
 
 /// Why an audit could not be done, in a sentence for the user.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +19,9 @@ pub enum AuditError {
     /// The images cannot be used.
     #[error(transparent)]
     Images(#[from] crate::images::ImageError),
+    /// The reference model cannot be used or trained.
+    #[error("the reference model: {0}")]
+    Reference(String),
     /// Arithmetic failed.
     #[error(transparent)]
     Compute(#[from] candle_core::Error),
@@ -24,6 +33,30 @@ pub enum AuditError {
     Setting(String),
 }
 
+impl From<DetectError> for AuditError {
+    fn from(error: DetectError) -> Self {
+        match error {
+            DetectError::Model(e) => Self::Model(e),
+            DetectError::Compute(e) => Self::Compute(e),
+            DetectError::Stopped(e) => Self::Stopped(e),
+            other => Self::Setting(other.to_string()),
+        }
+    }
+}
+
+/// What every phase after opening works on.
+pub(super) struct Subject {
+    pub(super) suspect: Classifier,
+    pub(super) split: Split,
+    pub(super) device: Device,
+}
+
+/// Evidence as it comes together, by label.
+pub(super) struct Evidence {
+    pub(super) shots: Vec<Option<ShotEvidence>>,
+    pub(super) triggers: Vec<Option<TriggerEvidence>>,
+}
+
 /// Does the audit on the calling thread; `events` are called from it and from worker threads.
 /// Stopped in the middle, it returns what is known so far with [`Audit::stopped`] set, provided the
 /// model and the images had been understood.
@@ -31,6 +64,111 @@ pub enum AuditError {
 /// # Errors
 /// [`AuditError`], a sentence that says what is wrong.
 pub fn run(order: &Order, monitor: &Monitor, events: &(dyn Fn(Event) + Sync)) -> Result<Audit, AuditError> {
-    let _ = (order, monitor, events);
-    Err(AuditError::Setting("audits are being written".into()))
+    let device = opening::device(&order.settings)?;
+    let pace = Pace::new(expected(order), events);
+
+    pace.begin(Phase::Open);
+    let opened = listen(&pace, Phase::Open, monitor, |m| opening::open(order, m))?;
+    events(Event::Model(opened.model_summary.clone()));
+    events(Event::Images(opened.images_summary.clone()));
+
+    pace.begin(Phase::Preprocessing);
+    let (discovery, preprocessing) =
+        listen(&pace, Phase::Preprocessing, monitor, |m| opening::preprocessing(order, &opened, &device, m))?;
+    events(Event::Discovery(discovery.clone()));
+    let subject = opening::subject(order, &opened, &preprocessing, device)?;
+
+    let mut evidence = Evidence { shots: vec![None; opened.model.classes], triggers: vec![None; opened.model.classes] };
+    let mut known_clean: Vec<Reference> = Vec::new();
+    let ended = examine(order, &subject, &mut known_clean, &mut evidence, &pace, monitor, events);
+    let stopped = match ended {
+        Ok(()) => false,
+        Err(AuditError::Stopped(_)) => true,
+        Err(error) => return Err(error),
+    };
+
+    pace.begin(Phase::Verdict);
+    let names = label_names(&opened.images, opened.model.classes);
+    let labels = verdict::labels(&evidence, &names, known_clean.len());
+    for label in &labels {
+        events(Event::Label(label.clone()));
+    }
+    let audit =
+        assemble(order, opened, discovery, preprocessing, &subject, known_clean, labels, stopped, pace.seconds());
+    pace.at(Phase::Verdict, 1.0, "Done");
+    Ok(audit)
+}
+
+/// The phases that can be stopped and still leave something to tell.
+fn examine(
+    order: &Order,
+    subject: &Subject,
+    known_clean: &mut Vec<Reference>,
+    evidence: &mut Evidence,
+    pace: &Pace<'_>,
+    monitor: &Monitor,
+    events: &(dyn Fn(Event) + Sync),
+) -> Result<(), AuditError> {
+    pace.begin(Phase::References);
+    listen(pace, Phase::References, monitor, |m| {
+        references::prepare(order, subject, known_clean, m, &|r| events(Event::Reference(r.summary.clone())))
+    })?;
+    pace.begin(Phase::Shots);
+    shots::fire(order, subject, known_clean, evidence, pace, monitor, events)?;
+    pace.begin(Phase::Triggers);
+    triggers::search(order, subject, known_clean, evidence, pace, monitor, events)
+}
+
+/// Rough shares of the time, corrected as the phases learn more.
+fn expected(order: &Order) -> Vec<(Phase, f32)> {
+    let slow = if order.settings.thorough { 4.0 } else { 1.0 };
+    vec![
+        (Phase::Open, 1.0),
+        (Phase::Preprocessing, 2.0),
+        (Phase::References, 12.0),
+        (Phase::Shots, 40.0 * slow),
+        (Phase::Triggers, 40.0 * slow),
+    ]
+}
+
+/// A name for every label of the model, also for those without images.
+fn label_names(images: &ImageSet, classes: usize) -> Vec<String> {
+    (0..classes).map(|i| images.names.get(i).cloned().unwrap_or_else(|| i.to_string())).collect()
+}
+
+#[allow(clippy::too_many_arguments, reason = "one document out of its parts, in one place")]
+fn assemble(
+    order: &Order,
+    opened: opening::Opened,
+    discovery: Discovery,
+    preprocessing: Preprocessing,
+    subject: &Subject,
+    known_clean: Vec<Reference>,
+    labels: Vec<LabelFindings>,
+    stopped: bool,
+    seconds: f64,
+) -> Audit {
+    let clean_accuracy = discovery.accuracy;
+    let names = label_names(&opened.images, opened.model.classes);
+    let images = ImagesSummary { names, held_out: subject.split.held_out.len(), ..opened.images_summary };
+    let verdict = verdict::model(&labels);
+    let summary = verdict::summary(&labels, verdict, stopped);
+    let limits = verdict::limits(&images, &known_clean, &labels, stopped);
+    Audit {
+        schema: 1,
+        program: env!("CARGO_PKG_VERSION").into(),
+        order: order.clone(),
+        model: opened.model_summary,
+        images,
+        discovery,
+        preprocessing,
+        clean_accuracy,
+        references: known_clean.into_iter().map(|r| r.summary).collect(),
+        verdict,
+        summary,
+        labels,
+        limits,
+        stopped,
+        seconds,
+    }
 }

@@ -60,6 +60,8 @@ pub struct TriggerEvidence {
     pub l1: f32,
     /// Sum of the mask over the area of the picture, in `[0, 1]`.
     pub size: f32,
+    /// Whether the search found a mask that works; otherwise this is the nearest it came.
+    pub reached: bool,
     /// How far below the median of all labels the mask is, in deviations (Neural Cleanse);
     /// `None` where too few labels were searched for it to mean anything.
     pub anomaly_index: Option<f32>,

@@ -1,6 +1,14 @@
 //! Detectors, one file each. In: a suspect [`Classifier`](crate::model::Classifier), clean images,
 //! reference models. Out: evidence, numbers and pictures per label, never a verdict.
 
+mod error;
 mod evidence;
+pub mod neural_cleanse;
+pub mod poisdetc;
+mod rank;
+mod trigger;
 
+pub use error::DetectError;
 pub use evidence::{Example, Picture, ShotEvidence, TriggerEvidence};
+pub use rank::lower_than;
+pub use trigger::Trigger;

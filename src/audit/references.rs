@@ -1,0 +1,104 @@
+//! Models known clean: the one the user gave, and those the program trains on the clean images.
+//!
+//! Two are needed at least: one to shoot against, and a second to show what two honest models look
+//! like side by side.
+
+use super::run::{AuditError, Subject};
+use super::{Order, ReferenceSummary};
+use crate::images::{self, Wanted};
+use crate::model::{self, Classifier};
+use crate::progress::{Monitor, Stopped};
+use crate::train::{self, Recipe, TrainError};
+
+/// A model known clean, ready to be asked.
+pub(super) struct Reference {
+    pub(super) classifier: Classifier,
+    pub(super) summary: ReferenceSummary,
+}
+
+/// References of a quick and of a thorough audit.
+const QUICK: usize = 2;
+const THOROUGH: usize = 3;
+/// More images than this do not make a reference better, only slower to train.
+const ENOUGH_IMAGES: usize = 4000;
+
+/// Opens or trains the references one after the other; each is handed to `ready` when it is.
+pub(super) fn prepare(
+    order: &Order,
+    subject: &Subject,
+    known_clean: &mut Vec<Reference>,
+    monitor: &Monitor,
+    ready: &dyn Fn(&Reference),
+) -> Result<(), AuditError> {
+    if let Some(path) = &order.reference {
+        monitor.step("Opening the reference model", 0.0);
+        let reference = opened(path, order, subject, monitor)?;
+        ready(&reference);
+        known_clean.push(reference);
+    }
+    let wanted = if order.settings.thorough { THOROUGH } else { QUICK };
+    for i in known_clean.len()..wanted {
+        let part = monitor.part(i as f32 / wanted as f32, (i + 1) as f32 / wanted as f32);
+        let reference = trained(i, order, subject, &part)?;
+        ready(&reference);
+        known_clean.push(reference);
+    }
+    Ok(())
+}
+
+/// A reference the user vouches for.
+fn opened(
+    path: &std::path::Path,
+    order: &Order,
+    subject: &Subject,
+    monitor: &Monitor,
+) -> Result<Reference, AuditError> {
+    let model = model::open(path)?;
+    if model.classes != subject.suspect.classes() {
+        return Err(AuditError::Reference(format!(
+            "{} knows {} labels and the suspect model {}; they must be trained for the same labels",
+            path.display(),
+            model.classes,
+            subject.suspect.classes()
+        )));
+    }
+    let wanted =
+        Wanted { channels: Some(model.input.channels), size: model.input.size, label_names: order.label_names.clone() };
+    let images = images::open(&order.images, &wanted, monitor)?;
+    let discovery = images::discover(&model, &images, &subject.device, monitor)
+        .map_err(|e| AuditError::Reference(e.to_string()))?;
+    let best = discovery.candidates.first();
+    let preprocessing = best.map(|c| c.preprocessing.clone()).ok_or(AuditError::Stopped(Stopped))?;
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    Ok(Reference {
+        classifier: Classifier::new(&model, preprocessing, &subject.device)?,
+        summary: ReferenceSummary {
+            description: format!("{name}, vouched for by you"),
+            path: Some(path.into()),
+            accuracy: discovery.accuracy,
+        },
+    })
+}
+
+/// A reference trained here on the images of the search.
+fn trained(i: usize, order: &Order, subject: &Subject, monitor: &Monitor) -> Result<Reference, AuditError> {
+    let seed = order.settings.seed.of("reference").nth(i);
+    let mut images = subject.split.search.sample(ENOUGH_IMAGES, seed);
+    // Its last layer needs as many outputs as the suspect has labels, also those without images.
+    for label in images.names.len()..subject.suspect.classes() {
+        images.names.push(label.to_string());
+    }
+    let recipe = Recipe::reference(&images, seed);
+    let trained = train::train(&images, &recipe, &subject.device, monitor).map_err(|e| match e {
+        TrainError::Stopped(s) => AuditError::Stopped(s),
+        other => AuditError::Reference(other.to_string()),
+    })?;
+    Ok(Reference {
+        classifier: trained.classifier,
+        summary: ReferenceSummary {
+            description: format!("trained here on {} of your images, seed {}", images.len(), seed),
+            path: None,
+            accuracy: trained.accuracy,
+        },
+    })
+}

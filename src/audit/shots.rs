@@ -1,0 +1,122 @@
+//! The PoisDetc phase: shots at every label, on the suspect and between models known clean.
+
+use super::pace::Pace;
+use super::references::Reference;
+use super::run::{AuditError, Evidence, Subject};
+use super::workers::{cores, each};
+use super::{Event, Order, Phase};
+use crate::detect::poisdetc::{self, Shooting, Shots, published_rule};
+use crate::detect::{Picture, ShotEvidence, lower_than};
+use crate::model::Classifier;
+use crate::progress::Monitor;
+use candle_core::Tensor;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Steps at most in each of the two long stages (published: 1000; shots that are decided leave early).
+const QUICK_STEPS: usize = 300;
+const THOROUGH_STEPS: usize = 1000;
+/// Labels shot at in one batch: enough that small networks are kept busy, few enough that the
+/// window sees labels come in one after the other.
+const LABELS_A_BATCH: usize = 4;
+
+/// Shoots at every label; evidence of a label is complete once the clean pairs are through too.
+pub(super) fn fire(
+    order: &Order,
+    subject: &Subject,
+    known_clean: &[Reference],
+    evidence: &mut Evidence,
+    pace: &Pace<'_>,
+    monitor: &Monitor,
+    events: &(dyn Fn(Event) + Sync),
+) -> Result<(), AuditError> {
+    let Some(first) = known_clean.first() else { return Ok(()) };
+    let settings = &order.settings;
+    let how = Shooting {
+        shots: settings.shots,
+        steps: if settings.thorough { THOROUGH_STEPS } else { QUICK_STEPS },
+        original_form: settings.original_form,
+        early: true,
+    };
+    let preprocessing = subject.suspect.preprocessing();
+    let points = poisdetc::random_points(
+        how.shots,
+        preprocessing.channels,
+        preprocessing.size,
+        &mut settings.seed.of("shots").random(),
+        &subject.device,
+    )?;
+    let labels: Vec<usize> = (0..subject.suspect.classes()).collect();
+    // Both orders of every two references: what honest models look like to each other.
+    let pairs: Vec<(&Classifier, &Classifier)> = known_clean
+        .iter()
+        .enumerate()
+        .flat_map(|(i, a)| {
+            known_clean
+                .iter()
+                .enumerate()
+                .filter(move |(j, _)| *j != i)
+                .map(move |(_, b)| (&a.classifier, &b.classifier))
+        })
+        .collect();
+    let rounds = 1 + pairs.len();
+    let batches: Vec<&[usize]> = labels.chunks(LABELS_A_BATCH).collect();
+    let finished = AtomicUsize::new(0);
+    let total = rounds * batches.len();
+    let volley = |one: &Classifier, two: &Classifier, labels: &[usize], what: &str| -> Result<Vec<Shots>, AuditError> {
+        let shots = poisdetc::shoot(one, two, labels, &points, &how, monitor)?;
+        let done = finished.fetch_add(1, Ordering::Relaxed) + 1;
+        pace.at(Phase::Shots, done as f32 / total as f32, what);
+        Ok(shots)
+    };
+
+    let (done, failure) = each(&batches, cores(), |batch| {
+        let shots = volley(&subject.suspect, &first.classifier, batch, "Shots at every label of the suspect model")?;
+        let fresh: Vec<ShotEvidence> = shots.iter().map(|s| evidence_of(s)).collect::<Result<_, _>>()?;
+        fresh.iter().for_each(|e| events(Event::Shots(e.clone())));
+        Ok(fresh)
+    });
+    for fresh in done.into_iter().flatten().flatten() {
+        let label = fresh.label;
+        evidence.shots[label] = Some(fresh);
+    }
+    if let Some(error) = failure {
+        return Err(error);
+    }
+
+    let clean: Vec<(usize, &[usize])> = (0..pairs.len()).flat_map(|p| batches.iter().map(move |b| (p, *b))).collect();
+    let (done, failure) = each(&clean, cores(), |(pair, batch)| {
+        let (one, two) = pairs[*pair];
+        let shots = volley(one, two, batch, "The same shots between models known clean")?;
+        Ok(shots.into_iter().map(|s| (s.label, s.losses)).collect::<Vec<_>>())
+    });
+    for (label, losses) in done.into_iter().flatten().flatten() {
+        if let Some(evidence) = &mut evidence.shots[label] {
+            evidence.clean_losses.extend(losses);
+        }
+    }
+    for evidence in evidence.shots.iter_mut().flatten() {
+        evidence.clean_prob = published_rule(&evidence.clean_losses).0;
+        evidence.p_value = lower_than(&evidence.losses, &evidence.clean_losses);
+        events(Event::Shots(evidence.clone()));
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// The evidence of one label before anything is known of honest models.
+fn evidence_of(shots: &Shots) -> Result<ShotEvidence, AuditError> {
+    let (prob, flagged) = published_rule(&shots.losses);
+    let points: Result<Vec<Picture>, candle_core::Error> =
+        (0..shots.losses.len()).map(|i| shots.points.get(i).and_then(|p: Tensor| Picture::of(&p))).collect();
+    Ok(ShotEvidence {
+        label: shots.label,
+        losses: shots.losses.clone(),
+        reference_losses: shots.reference_losses.clone(),
+        steps: shots.steps.clone(),
+        prob,
+        flagged_by_original_rule: flagged,
+        clean_losses: Vec::new(),
+        clean_prob: 0.0,
+        p_value: None,
+        points: points?,
+    })
+}

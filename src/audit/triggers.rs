@@ -1,0 +1,126 @@
+//! The trigger phase: the smallest trigger towards every label that stands out, how well it works on
+//! images held back, and how large it would have to be on models known clean.
+
+use super::pace::Pace;
+use super::references::Reference;
+use super::run::{AuditError, Evidence, Subject};
+use super::workers::{cores, each};
+use super::{Event, Order, Phase};
+use crate::detect::neural_cleanse::{self, Search, anomaly_indices, attack_success};
+use crate::detect::{Trigger, TriggerEvidence};
+use crate::progress::Monitor;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A model of at most this many labels is searched at every label: fewer leave no outlier test.
+const SEARCH_ALL: usize = 16;
+/// Otherwise so many labels, those whose shots stand out most.
+const STAND_OUT: usize = 12;
+/// Labels whose size is compared with models known clean: the smallest triggers.
+const COMPARED: usize = 4;
+/// Held-back images a trigger is tried on at most.
+const TRIED_ON: usize = 1000;
+/// Pictures shown with and without the trigger.
+const EXAMPLES: usize = 6;
+
+/// Searches triggers and completes the evidence with them.
+pub(super) fn search(
+    order: &Order,
+    subject: &Subject,
+    known_clean: &[Reference],
+    evidence: &mut Evidence,
+    pace: &Pace<'_>,
+    monitor: &Monitor,
+    events: &(dyn Fn(Event) + Sync),
+) -> Result<(), AuditError> {
+    let settings = &order.settings;
+    let how = if settings.thorough { Search::thorough() } else { Search::quick() };
+    let labels = labels_to_search(evidence, settings.thorough);
+    let compared = COMPARED.min(labels.len()) * known_clean.len();
+    let total = (labels.len() + compared).max(1);
+    let finished = AtomicUsize::new(0);
+    let advance = |stage: &str| {
+        let done = finished.fetch_add(1, Ordering::Relaxed) + 1;
+        pace.at(Phase::Triggers, done as f32 / total as f32, stage);
+    };
+    let held_out = subject.split.held_out.sample(TRIED_ON, settings.seed);
+
+    let (done, failure) = each(&labels, cores(), |&label| {
+        let trigger =
+            neural_cleanse::recover(&subject.suspect, &subject.split.search, label, &how, settings.seed, monitor)?;
+        let (asr, asr_images) = attack_success(&subject.suspect, &held_out, &trigger, how.batch, monitor)?;
+        let found = TriggerEvidence {
+            label,
+            mask: trigger.mask_picture()?,
+            pattern: trigger.pattern_picture()?,
+            asr_search: trigger.asr_search,
+            asr,
+            asr_images,
+            l1: trigger.l1,
+            size: trigger.size(),
+            reached: trigger.reached,
+            anomaly_index: None,
+            reference_sizes: Vec::new(),
+            examples: trigger.examples(&subject.suspect, &held_out, EXAMPLES)?,
+        };
+        advance("Searching the smallest trigger of each label");
+        events(Event::Trigger(found.clone()));
+        Ok::<_, AuditError>((trigger, found))
+    });
+    let mut found: Vec<(Trigger, TriggerEvidence)> = done.into_iter().flatten().collect();
+    add_anomaly_indices(&mut found);
+    // The smallest first: those are the ones that must be compared.
+    found.sort_by(|a, b| a.1.size.total_cmp(&b.1.size));
+    for (_, trigger) in &found {
+        events(Event::Trigger(trigger.clone()));
+    }
+    let comparisons: Vec<(usize, usize)> =
+        (0..COMPARED.min(found.len())).flat_map(|i| (0..known_clean.len()).map(move |r| (i, r))).collect();
+    let failure = failure.or_else(|| {
+        let (sizes, failure) = each(&comparisons, cores(), |&(i, r)| {
+            let (label, model) = (found[i].1.label, &known_clean[r].classifier);
+            let seed = settings.seed.of("reference").nth(r);
+            let trigger = neural_cleanse::recover(model, &subject.split.search, label, &how, seed, monitor)?;
+            advance("The same search on models known clean");
+            // A trigger that never worked would have to cover more than the whole picture.
+            Ok::<_, AuditError>(if trigger.reached { trigger.size() } else { 1.0 })
+        });
+        for ((i, _), size) in comparisons.iter().zip(sizes) {
+            found[*i].1.reference_sizes.extend(size);
+        }
+        failure
+    });
+    for (_, trigger) in found {
+        events(Event::Trigger(trigger.clone()));
+        let label = trigger.label;
+        evidence.triggers[label] = Some(trigger);
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// All labels of a small or thoroughly searched model; otherwise those whose shots stand out.
+fn labels_to_search(evidence: &Evidence, thorough: bool) -> Vec<usize> {
+    let classes = evidence.shots.len();
+    let mut labels: Vec<usize> = (0..classes).collect();
+    if thorough || classes <= SEARCH_ALL {
+        return labels;
+    }
+    // Lowest typical loss first.
+    let typical: Vec<f32> = evidence
+        .shots
+        .iter()
+        .map(|s| s.as_ref().map_or(f32::INFINITY, |s| neural_cleanse::median(&s.losses)))
+        .collect();
+    labels.sort_by(|&a, &b| typical[a].total_cmp(&typical[b]));
+    labels.truncate(STAND_OUT);
+    labels.sort_unstable();
+    labels
+}
+
+/// The outlier test among the labels that were searched. A search that never succeeded counts as a
+/// trigger over the whole picture.
+fn add_anomaly_indices(found: &mut [(Trigger, TriggerEvidence)]) {
+    let sizes: Vec<f32> = found.iter().map(|(t, _)| if t.reached { t.size() } else { 1.0 }).collect();
+    for ((_, evidence), index) in found.iter_mut().zip(anomaly_indices(&sizes)) {
+        evidence.anomaly_index = index;
+    }
+}

@@ -1,0 +1,63 @@
+//! The same work for many labels on all cores, each label with its own seed, so that the result does
+//! not depend on how many cores there are.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Calls `work` for every item on up to `workers` threads; results in the order of the items. After
+/// the first error no new item is begun and the error is returned beside what was done.
+pub(super) fn each<I: Sync, T: Send, E: Send>(
+    items: &[I],
+    workers: usize,
+    work: impl Fn(&I) -> Result<T, E> + Sync,
+) -> (Vec<Option<T>>, Option<E>) {
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<Option<T>>> = Mutex::new(items.iter().map(|_| None).collect());
+    let failure: Mutex<Option<E>> = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..workers.clamp(1, items.len().max(1)) {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(i) else { break };
+                    match work(item) {
+                        Ok(value) => {
+                            if let Ok(mut results) = results.lock() {
+                                results[i] = Some(value);
+                            }
+                        }
+                        Err(error) => {
+                            next.store(items.len(), Ordering::Relaxed);
+                            if let Ok(mut failure) = failure.lock() {
+                                failure.get_or_insert(error);
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    });
+    // A worker that panicked has ended the scope with its panic; the locks cannot be poisoned here.
+    (results.into_inner().unwrap_or_default(), failure.into_inner().unwrap_or_default())
+}
+
+/// Threads worth using.
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_keep_their_order_and_an_error_ends_the_work() {
+        let items: Vec<usize> = (0..50).collect();
+        let (done, error) = each(&items, 4, |i| Ok::<_, ()>(i * 2));
+        assert_eq!(done, (0..50).map(|i| Some(i * 2)).collect::<Vec<_>>());
+        assert_eq!(error, None);
+        let (done, error) = each(&items, 1, |&i| if i < 3 { Ok(i) } else { Err(i) });
+        assert_eq!(error, Some(3));
+        assert_eq!(done.iter().flatten().count(), 3);
+    }
+}

@@ -1,0 +1,370 @@
+//! Neural Cleanse (Wang et al., IEEE S&P 2019): the smallest trigger that turns every picture into
+//! one label.
+//!
+//! In: a model, clean images, a label. Out: mask and pattern, their size, and how often they work.
+//! A label with a planted patch needs far less of the picture than honest labels do.
+//! Improved where the original is known to fail: success is judged on a window of batches rather
+//! than on a pass of a thousand images, a label that never succeeds is said so instead of counting
+//! as small, medians of even counts are means of the middle two, and a deviation of zero gives no
+//! index. Never decides.
+
+use super::{DetectError, Trigger};
+use crate::images::ImageSet;
+use crate::model::Classifier;
+use crate::progress::Monitor;
+use crate::tensor::{Adam, Seed, answers, cross_entropy, squash, stamp, unsquash};
+use candle_core::{Tensor, Var};
+
+/// Adam's step size and decays, as published.
+const RATE: f64 = 0.1;
+const BETAS: (f64, f64) = (0.5, 0.9);
+/// A mask or pattern is never started nearer than this to 0 or 1, where the gradient vanishes.
+const MARGIN: f32 = 1e-3;
+/// Every cell of the mask starts here.
+const FIRST_MASK: f32 = 0.3;
+/// Weight of the mask's size in the loss, a pixel, when it first comes in.
+const FIRST_COST: f64 = 1e-3;
+/// The weight is multiplied by this after successes, and divided by its power 1.5 after failures.
+const COST_UP: f64 = 1.8;
+/// Batches in one window over which success is judged.
+const WINDOW: usize = 4;
+/// Windows in a row that must agree before the weight of the size changes.
+const PATIENCE: usize = 2;
+/// A smaller mask counts as progress when it is smaller by this share.
+const PROGRESS: f32 = 0.02;
+/// Below this many sizes an outlier test among labels says nothing.
+const FEWEST_LABELS: usize = 8;
+/// Makes the median absolute deviation a standard deviation for normal data.
+const TO_SIGMA: f32 = 1.4826;
+
+/// How long and how hard to search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Search {
+    /// Images a step.
+    pub batch: usize,
+    /// At most this many steps.
+    pub steps: usize,
+    /// Share of pictures that must become the label for a mask to count.
+    pub success: f32,
+    /// Windows without a smaller mask after which the search ends.
+    pub rest: usize,
+}
+
+impl Search {
+    /// A few seconds a label on a small network.
+    pub fn quick() -> Self {
+        Self { batch: 32, steps: 240, success: 0.98, rest: 14 }
+    }
+
+    /// Until nothing moves any more.
+    pub fn thorough() -> Self {
+        Self { batch: 32, steps: 1000, success: 0.99, rest: 30 }
+    }
+}
+
+/// The smallest trigger found for `label`.
+///
+/// # Errors
+/// Where the model fails, there is no image of another label, or somebody stops the work.
+pub fn recover(
+    model: &Classifier,
+    images: &ImageSet,
+    label: usize,
+    search: &Search,
+    seed: Seed,
+    monitor: &Monitor,
+) -> Result<Trigger, DetectError> {
+    let mut hunt = Hunt::new(model, images, label, search, seed)?;
+    hunt.advance(search.steps, monitor)?;
+    hunt.trigger().ok_or(DetectError::NoImages { label })
+}
+
+/// A search that can be taken further, so that labels which cannot win are left early.
+pub struct Hunt<'a> {
+    model: &'a Classifier,
+    label: usize,
+    search: &'a Search,
+    batches: Batches<'a>,
+    state: Descent,
+    control: CostControl,
+    best: Option<Trigger>,
+    nearest: Option<Trigger>,
+    /// Windows since the mask became smaller.
+    rested: usize,
+    steps: usize,
+    hits: usize,
+    seen: usize,
+}
+
+impl<'a> Hunt<'a> {
+    /// A search that has not begun.
+    ///
+    /// # Errors
+    /// Where there is no image of another label.
+    pub fn new(
+        model: &'a Classifier,
+        images: &'a ImageSet,
+        label: usize,
+        search: &'a Search,
+        seed: Seed,
+    ) -> Result<Self, DetectError> {
+        let mut random = seed.of("neural cleanse").nth(label).random();
+        let mut order: Vec<usize> = (0..images.len()).filter(|&i| images.labels[i] != label).collect();
+        if order.is_empty() {
+            return Err(DetectError::NoImages { label });
+        }
+        random.shuffle(&mut order);
+        let (device, [h, w]) = (model.device(), [images.height, images.width]);
+        let pattern = random.uniform_tensor(-1.0, 1.0, (1, images.channels, h, w), &device)?;
+        let mask = Tensor::full(unsquash(FIRST_MASK, MARGIN), (1, 1, h, w), &device)?;
+        Ok(Self {
+            model,
+            label,
+            search,
+            batches: Batches { images, order, next: 0, size: search.batch },
+            state: Descent::new(mask, pattern),
+            control: CostControl::default(),
+            best: None,
+            nearest: None,
+            rested: 0,
+            steps: 0,
+            hits: 0,
+            seen: 0,
+        })
+    }
+
+    /// Goes up to `steps` steps further, at most to the end of the search.
+    ///
+    /// # Errors
+    /// Where the model fails or somebody stops the work.
+    pub fn advance(&mut self, steps: usize, monitor: &Monitor) -> Result<(), DetectError> {
+        let device = self.model.device();
+        for _ in 0..steps {
+            if self.is_over() {
+                break;
+            }
+            monitor.check()?;
+            let x = self.batches.next(&device)?;
+            let (mask, pattern, right) = self.state.step(self.model, &x, self.label, self.control.cost)?;
+            self.steps += 1;
+            self.hits += right;
+            self.seen += x.dim(0)?;
+            if self.steps % WINDOW == 0 {
+                self.judge(mask, pattern)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the search has come to its end.
+    pub fn is_over(&self) -> bool {
+        self.steps >= self.search.steps
+            || (self.best.is_some() && self.control.went_both_ways() && self.rested >= self.search.rest)
+    }
+
+    /// The smallest mask that worked; else the one that came nearest; `None` before the first window.
+    pub fn trigger(&self) -> Option<Trigger> {
+        self.best.clone().or_else(|| self.nearest.clone())
+    }
+
+    /// Looks at the window that has just ended.
+    fn judge(&mut self, mask: Tensor, pattern: Tensor) -> Result<(), DetectError> {
+        let rate = self.hits as f32 / self.seen as f32;
+        (self.hits, self.seen) = (0, 0);
+        let reached = rate >= self.search.success;
+        let l1 = mask.sum_all()?.to_scalar::<f32>()?;
+        let found = Trigger { label: self.label, mask, pattern, l1, asr_search: rate, reached };
+        self.rested += 1;
+        let before = self.best.as_ref().map(|b| b.l1);
+        if reached {
+            if before.is_none_or(|b| l1 < b * (1.0 - PROGRESS)) {
+                self.rested = 0;
+            }
+            if before.is_none_or(|b| l1 < b) {
+                self.best = Some(found);
+            }
+        } else if self.nearest.as_ref().is_none_or(|n| rate > n.asr_search) {
+            self.nearest = Some(found);
+        }
+        self.control.window(reached);
+        Ok(())
+    }
+}
+
+/// How often pictures whose true label is another become `trigger.label`, and of how many.
+///
+/// # Errors
+/// Where the model fails or somebody stops the work.
+pub fn attack_success(
+    model: &Classifier,
+    images: &ImageSet,
+    trigger: &Trigger,
+    batch: usize,
+    monitor: &Monitor,
+) -> Result<(f32, usize), DetectError> {
+    let others: Vec<usize> = (0..images.len()).filter(|&i| images.labels[i] != trigger.label).collect();
+    let device = model.device();
+    let mut hits = 0;
+    for piece in others.chunks(batch.max(1)) {
+        monitor.check()?;
+        let x = stamp(&images.tensor(piece, &device)?, &trigger.mask, &trigger.pattern)?;
+        hits += answers(&model.logits(&x)?)?.into_iter().filter(|&a| a == trigger.label).count();
+    }
+    Ok((if others.is_empty() { 0.0 } else { hits as f32 / others.len() as f32 }, others.len()))
+}
+
+/// For each size how many deviations it lies below (positive) or above (negative) the median of all;
+/// `None` where there are too few sizes or they do not differ.
+pub fn anomaly_indices(sizes: &[f32]) -> Vec<Option<f32>> {
+    if sizes.len() < FEWEST_LABELS {
+        return vec![None; sizes.len()];
+    }
+    let middle = median(sizes);
+    let deviations: Vec<f32> = sizes.iter().map(|s| (s - middle).abs()).collect();
+    let deviation = TO_SIGMA * median(&deviations);
+    if deviation <= f32::EPSILON * middle.abs() {
+        return vec![None; sizes.len()];
+    }
+    sizes.iter().map(|s| Some((middle - s) / deviation)).collect()
+}
+
+/// The middle value; the mean of the middle two of an even count; 0 of none.
+pub fn median(values: &[f32]) -> f32 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    match (sorted.len(), sorted.len() / 2) {
+        (0, _) => 0.0,
+        (n, m) if n % 2 == 1 => sorted[m],
+        (_, m) => 0.5 * (sorted[m - 1] + sorted[m]),
+    }
+}
+
+/// Mask and pattern on their way down.
+struct Descent {
+    mask: Tensor,
+    pattern: Tensor,
+    mask_steps: Adam,
+    pattern_steps: Adam,
+}
+
+impl Descent {
+    fn new(mask: Tensor, pattern: Tensor) -> Self {
+        Self { mask, pattern, mask_steps: Adam::new(RATE, BETAS), pattern_steps: Adam::new(RATE, BETAS) }
+    }
+
+    /// One step; gives mask and pattern as they were when judged, and how many pictures they turned.
+    fn step(
+        &mut self,
+        model: &Classifier,
+        x: &Tensor,
+        label: usize,
+        cost: f64,
+    ) -> Result<(Tensor, Tensor, usize), DetectError> {
+        let (u, v) = (Var::from_tensor(&self.mask)?, Var::from_tensor(&self.pattern)?);
+        let (mask, pattern) = (squash(&u)?, squash(&v)?);
+        let logits = model.logits(&stamp(x, &mask, &pattern)?)?;
+        let targets = Tensor::full(label as u32, x.dim(0)?, x.device())?;
+        let loss = (cross_entropy(&logits, &targets)?.mean_all()? + (mask.sum_all()? * cost)?)?;
+        let mut gradients = loss.backward()?;
+        let to_mask = gradients.remove(&u).ok_or(DetectError::NoGradient)?;
+        let to_pattern = gradients.remove(&v).ok_or(DetectError::NoGradient)?;
+        self.mask = self.mask_steps.step(&self.mask, &to_mask)?;
+        self.pattern = self.pattern_steps.step(&self.pattern, &to_pattern)?;
+        let right = answers(&logits)?.into_iter().filter(|&a| a == label).count();
+        Ok((mask.detach(), pattern.detach(), right))
+    }
+}
+
+/// The weight of the mask's size: nothing until the trigger works, then up with every success and
+/// down with every failure.
+#[derive(Debug, Default)]
+struct CostControl {
+    cost: f64,
+    successes: usize,
+    failures: usize,
+    went_up: bool,
+    went_down: bool,
+}
+
+impl CostControl {
+    fn window(&mut self, success: bool) {
+        if success {
+            self.successes += 1;
+            self.failures = 0;
+        } else {
+            self.failures += 1;
+            self.successes = 0;
+        }
+        if self.successes >= PATIENCE {
+            self.successes = 0;
+            if self.cost == 0.0 {
+                self.cost = FIRST_COST;
+            } else {
+                self.cost *= COST_UP;
+                self.went_up = true;
+            }
+        } else if self.failures >= PATIENCE && self.cost > 0.0 {
+            self.failures = 0;
+            self.cost /= COST_UP.powf(1.5);
+            self.went_down = true;
+        }
+    }
+
+    fn went_both_ways(&self) -> bool {
+        self.went_up && self.went_down
+    }
+}
+
+/// Endless batches in a shuffled order.
+struct Batches<'a> {
+    images: &'a ImageSet,
+    order: Vec<usize>,
+    next: usize,
+    size: usize,
+}
+
+impl Batches<'_> {
+    fn next(&mut self, device: &candle_core::Device) -> candle_core::Result<Tensor> {
+        let n = self.size.min(self.order.len());
+        let chosen: Vec<usize> = (0..n).map(|k| self.order[(self.next + k) % self.order.len()]).collect();
+        self.next = (self.next + n) % self.order.len();
+        self.images.tensor(&chosen, device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_count_is_the_mean_of_the_middle_two() {
+        assert_eq!(median(&[4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[]), 0.0);
+    }
+
+    #[test]
+    fn only_a_small_outlier_among_enough_labels_has_a_high_index() {
+        let mut sizes = vec![60.0, 66.0, 70.0, 72.0, 64.0, 68.0, 75.0, 59.0, 63.0];
+        sizes.push(16.0);
+        let indices = anomaly_indices(&sizes);
+        assert!(indices[9].is_some_and(|i| i > 3.0));
+        assert!(indices[..9].iter().all(|i| i.is_some_and(|i| i < 2.0)));
+        assert_eq!(anomaly_indices(&[1.0, 50.0, 50.0]), vec![None; 3], "too few");
+        assert_eq!(anomaly_indices(&[50.0; 12]), vec![None; 12], "no deviation");
+    }
+
+    #[test]
+    fn the_cost_starts_after_success_and_falls_after_failure() {
+        let mut control = CostControl::default();
+        control.window(true);
+        control.window(false);
+        assert_eq!(control.cost, 0.0);
+        (0..2).for_each(|_| control.window(true));
+        assert_eq!(control.cost, FIRST_COST);
+        (0..2).for_each(|_| control.window(true));
+        assert!(control.cost > FIRST_COST && !control.went_both_ways());
+        (0..2).for_each(|_| control.window(false));
+        assert!(control.cost < FIRST_COST && control.went_both_ways());
+    }
+}
