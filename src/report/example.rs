@@ -36,6 +36,7 @@ fn trigger(label: usize) -> TriggerEvidence {
         asr_images: 40,
         l1: 1.0,
         size: 0.05,
+        reached: true,
         anomaly_index: Some(3.5),
         reference_sizes: vec![0.2],
         examples: vec![Example {

@@ -190,6 +190,7 @@ fn trigger(label: usize, verdict: Verdict, random: &mut Random) -> TriggerEviden
         asr_images: 176,
         l1,
         size: l1 / (SIDE * SIDE) as f32,
+        reached: true,
         anomaly_index: Some(if small { 4.2 } else { 0.6 }),
         reference_sizes: vec![0.11, 0.13],
         examples,
