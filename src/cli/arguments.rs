@@ -23,12 +23,12 @@ Exit status:
  130  stopped by Ctrl+C; what was known by then is printed";
 
 const AUDIT_EXAMPLES: &str = "\
-IMAGES is a folder with one sub-folder a label, a folder with a CSV of path and label, an .npz with x and y,
-MNIST IDX files (also .gz) or CIFAR binary files. They must be clean, and none the model was tampered with.
+IMAGES is a folder with one sub-folder a label, a folder with a CSV of path and label, an .npz
+with x and y, MNIST IDX files (also .gz) or CIFAR binary files. The images must be ones you trust.
 
 Examples:
   poisdetc audit model.onnx images/
-  poisdetc audit model.onnx images/ --reference honest.onnx --out pictures --json audit.json
+  poisdetc audit model.onnx images/ --reference honest.onnx --out pictures
   poisdetc audit model.h5 t10k-images-idx3-ubyte.gz --thorough --seed 7
 
 Exit status: 0 no evidence found, 10 suspicious, 20 infected, 1 failed, 2 wrong use, 130 stopped.";
@@ -38,7 +38,7 @@ Exit status: 0 no evidence found, 10 suspicious, 20 infected, 1 failed, 2 wrong 
 /// Without a command the window is opened; where there is no display, the bundled sample is audited in the
 /// terminal.
 #[derive(Debug, Parser)]
-#[command(name = "poisdetc", version, after_help = EXAMPLES, styles = Styles::plain(), max_term_width = 110)]
+#[command(name = "poisdetc", version, after_help = EXAMPLES, styles = Styles::plain(), max_term_width = 96)]
 #[command(disable_help_subcommand = true)]
 pub struct Arguments {
     /// What to do; none opens the window.
@@ -118,7 +118,7 @@ pub struct InspectArguments {
     /// A text file with one label name a line
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// Print JSON to this file; "-" is standard output
+    /// Write everything as JSON; "-" is standard output and takes the text's place
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }

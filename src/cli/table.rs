@@ -78,7 +78,8 @@ fn circumstances(audit: &Audit) -> String {
 fn labels(audit: &Audit, all: bool) -> String {
     use Align::{Left, Right};
     let every = all || audit.labels.len() <= MANY_LABELS;
-    let shown: Vec<&LabelFindings> = audit.labels.iter().filter(|label| every || stands_out(label)).collect();
+    let thorough = audit.order.settings.thorough;
+    let shown: Vec<&LabelFindings> = audit.labels.iter().filter(|label| every || stands_out(label, thorough)).collect();
     let hidden = audit.labels.len() - shown.len();
     let mut text = String::new();
     if !shown.is_empty() {
@@ -98,8 +99,11 @@ fn labels(audit: &Audit, all: bool) -> String {
     text
 }
 
-fn stands_out(label: &LabelFindings) -> bool {
-    label.verdict > Verdict::NoEvidence || label.trigger.is_some() || !label.findings.is_empty()
+/// Whether a person should see the label: called something, flagged by the published rule, or thought
+/// worth a trigger search where not every label got one.
+fn stands_out(label: &LabelFindings, thorough: bool) -> bool {
+    let flagged = label.shots.as_ref().is_some_and(|shots| shots.flagged_by_original_rule);
+    label.verdict > Verdict::NoEvidence || flagged || (label.trigger.is_some() && !thorough)
 }
 
 fn row(label: &LabelFindings) -> Vec<String> {
