@@ -5,6 +5,7 @@
 
 mod attack;
 mod patch;
+pub mod sample;
 pub mod signs;
 
 pub use attack::{Attack, poison, stamped};

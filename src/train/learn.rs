@@ -38,7 +38,7 @@ const WARM_UP: f64 = 0.06;
 /// Images the weights are scaled to before training.
 const FIRST_LOOK: usize = 128;
 /// Pictures of 32x32 pixels, three channels, that a reference model sees in all: some seconds of work.
-const REFERENCE_VIEWS: usize = 45_000;
+const REFERENCE_VIEWS: usize = 30_000;
 
 impl Recipe {
     /// A reference model for these images, trained in some seconds.
@@ -49,9 +49,9 @@ impl Recipe {
         let views = REFERENCE_VIEWS as f32 / cost.clamp(0.75, 4.0);
         Self {
             architecture: Architecture::Small,
-            epochs: ((views / n as f32).round() as usize).clamp(4, 60),
-            batch: 32,
-            learning_rate: 2e-3,
+            epochs: ((views / n as f32).round() as usize).clamp(4, 40),
+            batch: 16,
+            learning_rate: 4e-3,
             augment: true,
             held_out: 0.2,
             seed,
