@@ -19,9 +19,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Newest version of the operator set that is known; taken where a file names none.
-const NEWEST_OPSET: i64 = 25;
-
 /// Reads a whole ONNX model from the bytes of its file.
 ///
 /// `path` is where external data is looked for, and is passed on with `sha256` (of the bytes, lower-case
@@ -119,7 +116,7 @@ fn translate(path: &Path, model: &ModelProto, file: &GraphProto) -> Result<Trans
     let declared = inputs.get(input).map(|i| declared_shape(i)).transpose()?.flatten();
 
     let opset = model.opset_import.iter().find(|o| is_standard(o.domain.as_deref())).and_then(|o| o.version);
-    let opset = opset.unwrap_or(NEWEST_OPSET);
+    let opset = opset.ok_or_else(|| damaged("it does not name the version of its operators".into()))?;
     let names: HashMap<usize, String> = order.iter().map(|&i| (i, node_name(file, i))).collect();
     let steps = translations(file, &order, &names)?;
     if let Some(name) = sparse.iter().find(|n| read.contains(**n)) {

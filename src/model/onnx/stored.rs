@@ -251,7 +251,7 @@ mod tests {
         let inner = folder.path().join("model");
         std::fs::create_dir(&inner).unwrap();
         std::fs::write(folder.path().join("secret"), [0; 64]).unwrap();
-        std::fs::write(inner.join("weights.bin"), [0_u8, 0, 0x80, 0x3f, 0, 0, 0, 0x40].repeat(1)).unwrap();
+        std::fs::write(inner.join("weights.bin"), [0_u8, 0, 0x80, 0x3f, 0, 0, 0, 0x40]).unwrap();
         let outside = |entries: &[(&str, &str)], n: i64| {
             let external_data = entries
                 .iter()
