@@ -4,7 +4,7 @@ use crate::app::command::{Command, Commands};
 use crate::app::known::{Known, Row};
 use crate::app::theme::{self, Colors};
 use crate::app::widgets::{
-    Part, Pictures, badge, explained, heading, legend, losses_of_one_label, plain, trigger, weak,
+    Part, Pictures, badge, explained, heading, legend, losses_of_one_label, numbers, plain, trigger, weak,
 };
 use crate::app::words;
 use crate::audit::Audit;
@@ -126,7 +126,7 @@ impl Inspect<'_> {
                         ui.label(RichText::new(name).small()).on_hover_text(explanation);
                     });
                 }
-                egui::Grid::new("trigger numbers").num_columns(2).spacing([18.0, 6.0]).show(ui, |ui| trigger_numbers(ui, found));
+                numbers(ui, "trigger numbers", |ui| trigger_numbers(ui, found));
             });
             if !found.examples.is_empty() {
                 ui.add_space(6.0);
@@ -212,7 +212,7 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
         "Attack success rate on the pictures of the search; much higher than on held-back ones means it was learned by heart",
     );
     explained(ui, "Size", &words::percent(found.size), "Share of the picture's area that the trigger covers");
-    explained(ui, "Pixels", &words::number(found.l1), "Sum of the mask: how many whole pixels that would be");
+    explained(ui, "Pixels", &format!("{:.1}", found.l1), "Sum of the mask: how many whole pixels that would be");
     let anomaly = found.anomaly_index.map_or_else(|| "too few labels".into(), |a| format!("{a:.1}"));
     explained(
         ui,
@@ -235,7 +235,7 @@ fn losses(ui: &mut Ui, row: &Row, shots: &ShotEvidence, pictures: &mut Pictures)
     theme::card(ui).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
         heading(ui, "Shots");
-        egui::Grid::new("shot numbers").num_columns(2).spacing([18.0, 6.0]).show(ui, |ui| {
+        numbers(ui, "shot numbers", |ui| {
             let (reached, of) = row.reached().unwrap_or_default();
             explained(ui, "Shots that reached it", &format!("{reached} of {of}"), "Shots with a final loss of at most 0.2");
             let rule = if shots.flagged_by_original_rule { "flagged" } else { "not flagged" };

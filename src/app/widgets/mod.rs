@@ -9,7 +9,7 @@ mod trouble;
 mod verdict;
 
 pub use loss_plot::{LossPlot, legend, losses_of_one_label};
-pub use number::{explained, help};
+pub use number::{explained, help, numbers};
 pub use path_field::path_field;
 pub use picture::{Part, Pictures, close_up, plain, trigger};
 pub use progress::progress_bar;
