@@ -333,3 +333,33 @@ fn pictures_for_people() {
         show(App::with_audit(example::audit()), "5-expert", &|w| w.get_by_label("Expert settings").click());
     }
 }
+
+/// A picture of a small window, compared with the one in tests/snapshots.
+fn compare(name: &str, theme: Theme, app: App, prepare: impl Fn(&mut Window)) {
+    if !renderer() {
+        return;
+    }
+    let mut window: Window = builder()
+        .with_theme(theme)
+        .with_size([940.0, 640.0])
+        .build_ui_state(|ui, app: &mut App| app.frame(ui, None), app);
+    window.run();
+    window.ctx.set_theme(theme);
+    prepare(&mut window);
+    window.remove_cursor();
+    window.run();
+    window.snapshot(name);
+}
+
+#[test]
+fn picture_of_a_verdict() {
+    compare("verdict-light", Theme::Light, App::with_audit(example::audit()), |_| {});
+}
+
+#[test]
+fn picture_of_a_label() {
+    compare("label-dark", Theme::Dark, App::with_audit(example::audit()), |window| {
+        window.get_by_label("3 no entry").click();
+        window.run();
+    });
+}

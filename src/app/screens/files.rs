@@ -232,7 +232,7 @@ impl Files<'_> {
                 "Keeps the colour-space slip of the published code, to compare with its numbers",
             );
             egui::Grid::new("settings").num_columns(2).show(ui, |ui| {
-                let mut row = |ui: &mut Ui, name: &str, explanation: &str, value: DragValue<'_>| {
+                let row = |ui: &mut Ui, name: &str, explanation: &str, value: DragValue<'_>| {
                     let label = ui.label(name);
                     ui.add(value).labelled_by(label.id).on_hover_text(explanation);
                     ui.end_row();

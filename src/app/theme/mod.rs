@@ -111,7 +111,7 @@ fn paint(visuals: &mut egui::Visuals, c: &Colors) {
     }
     // Behind ticks and radio dots.
     w.inactive.bg_fill = c.field;
-    w.inactive.bg_stroke.color = c.border;
+    w.inactive.bg_stroke.color = c.outline;
 }
 
 /// A box that holds what belongs together.

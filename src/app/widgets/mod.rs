@@ -20,16 +20,6 @@ use super::command::{Command, Commands};
 use super::theme::Colors;
 use egui::{Button, Response, RichText, Ui};
 
-/// A button that sends its command.
-pub fn button(ui: &mut Ui, command: Command, enabled: bool, commands: &mut Commands) -> Response {
-    let hint = command.hint(ui.ctx());
-    let response = ui.add_enabled(enabled, Button::new(command.text())).on_hover_text(hint);
-    if response.clicked() {
-        commands.send(command);
-    }
-    response
-}
-
 /// The button that goes on; one a screen.
 pub fn primary_button(ui: &mut Ui, command: Command, enabled: bool, width: f32, commands: &mut Commands) -> Response {
     let colors = Colors::of(ui).primary;
