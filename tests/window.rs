@@ -341,7 +341,7 @@ fn compare(name: &str, theme: Theme, app: App, prepare: impl Fn(&mut Window)) {
     }
     let mut window: Window = builder()
         .with_theme(theme)
-        .with_size([940.0, 640.0])
+        .with_size([1024.0, 680.0])
         .build_ui_state(|ui, app: &mut App| app.frame(ui, None), app);
     window.run();
     window.ctx.set_theme(theme);

@@ -215,6 +215,7 @@ impl Detect {
             .sense(Sense::click())
             .cell_layout(Layout::left_to_right(Align::Center))
             .auto_shrink(false)
+            .min_scrolled_height(60.0)
             .max_scroll_height(height)
             .column(Column::remainder().at_least(76.0).clip(true))
             .column(Column::exact(160.0))

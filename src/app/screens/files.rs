@@ -195,6 +195,7 @@ impl Files<'_> {
         });
         let before = form.trained_here;
         ui.horizontal(|ui| {
+            theme::outline(ui);
             ui.radio_value(&mut form.trained_here, true, "Trained here");
             ui.radio_value(&mut form.trained_here, false, "From a file");
         });
@@ -224,6 +225,7 @@ impl Files<'_> {
 
     fn expert(&self, ui: &mut Ui, form: &mut Form) {
         egui::CollapsingHeader::new("Expert settings").show_unindented(ui, |ui| {
+            theme::outline(ui);
             let s = &mut form.settings;
             ui.checkbox(&mut s.thorough, "Thorough").on_hover_text(
                 "Searches a trigger for every label with the full number of steps, instead of only for labels that stand out",

@@ -62,7 +62,8 @@ impl Inspect<'_> {
     }
 
     fn choose(&self, ui: &mut Ui, row: &Row, commands: &mut Commands) {
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let row_of_buttons = egui::vec2(ui.available_width(), 34.0);
+        ui.allocate_ui_with_layout(row_of_buttons, Layout::right_to_left(Align::Center), |ui| {
             let at = self.known.rows.iter().position(|r| r.label == row.label).unwrap_or(0);
             self.step(ui, "Next", "Next label", self.known.rows.get(at + 1), commands);
             ComboBox::from_id_salt("label")

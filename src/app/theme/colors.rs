@@ -28,7 +28,7 @@ pub struct Colors {
     pub card: Color32,
     /// Around cards and fields.
     pub border: Color32,
-    /// Around what can be clicked or typed into.
+    /// Around ticks and radio dots.
     pub outline: Color32,
     /// Buttons at rest.
     pub button: Color32,
