@@ -1,7 +1,9 @@
 //! What can be typed, with the help texts.
 
+use super::overrule;
 use crate::audit::{Order, Settings};
 use crate::tensor::Seed;
+use anyhow::Result;
 use clap::builder::styling::Styles;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -71,6 +73,9 @@ pub struct AuditArguments {
     /// A text file with one label name a line
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// Preprocess as this file says, instead of finding out; JSON, a candidate of "inspect --json"
+    #[arg(long, value_name = "FILE")]
+    pub preprocessing: Option<PathBuf>,
     /// Every random number comes from this
     #[arg(long, value_name = "N", default_value_t = Seed::default().0)]
     pub seed: u64,
@@ -139,13 +144,16 @@ pub struct SampleArguments {
 
 impl AuditArguments {
     /// The order the audit gets.
-    pub fn order(&self) -> Order {
-        Order {
+    ///
+    /// # Errors
+    /// A sentence where the file with the preprocessing cannot be used.
+    pub fn order(&self) -> Result<Order> {
+        Ok(Order {
             model: self.model.clone(),
             images: self.images.clone(),
             reference: self.reference.clone(),
             label_names: self.labels.clone(),
-            preprocessing: None,
+            preprocessing: self.preprocessing.as_deref().map(overrule::read).transpose()?,
             settings: Settings {
                 seed: Seed(self.seed),
                 thorough: self.thorough,
@@ -155,7 +163,7 @@ impl AuditArguments {
                 device: self.device.clone(),
                 ..Settings::default()
             },
-        }
+        })
     }
 }
 
@@ -183,13 +191,13 @@ mod tests {
             preprocessing: None,
             settings: Settings { seed: Seed(7), thorough: true, original_form: true, shots: 3, ..Settings::default() },
         };
-        assert_eq!(audit.order(), expected);
+        assert_eq!(audit.order().unwrap(), expected);
     }
 
     #[test]
     fn the_defaults_are_those_of_the_settings() {
         let arguments = Arguments::try_parse_from(["poisdetc", "audit", "m", "i"]).unwrap();
         let Some(Command::Audit(audit)) = arguments.command else { panic!("not an audit") };
-        assert_eq!(audit.order().settings, Settings::default());
+        assert_eq!(audit.order().unwrap().settings, Settings::default());
     }
 }

@@ -18,7 +18,7 @@ use std::sync::mpsc::channel;
 /// # Errors
 /// One sentence.
 pub fn run(arguments: &AuditArguments) -> Result<Exit> {
-    carry_out(arguments.order(), &arguments.results)
+    carry_out(arguments.order()?, &arguments.results)
 }
 
 /// Audits, prints, writes.

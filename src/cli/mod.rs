@@ -10,6 +10,7 @@ mod door;
 mod exit;
 mod inspect;
 mod interrupt;
+mod overrule;
 mod panics;
 mod progress;
 mod sample;

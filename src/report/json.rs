@@ -96,6 +96,7 @@ struct Trigger<'a> {
     asr_search: f32,
     size: f32,
     l1: f32,
+    reached: bool,
     anomaly_index: Option<f32>,
     reference_sizes: &'a [f32],
 }
@@ -228,6 +229,7 @@ impl<'a> Trigger<'a> {
             asr_search: trigger.asr_search,
             size: trigger.size,
             l1: trigger.l1,
+            reached: trigger.reached,
             anomaly_index: trigger.anomaly_index,
             reference_sizes: &trigger.reference_sizes,
         }

@@ -1,0 +1,246 @@
+//! The program from the command line: what it prints, writes and ends with.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod program;
+
+use program::{command, ended, run, sample, shared};
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+
+/// The label any marked sign of the sample becomes.
+const SAMPLE_TARGET: u64 = 2;
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn help_names_every_command_and_every_exit_status() {
+    let help = run(["--help"]);
+    assert_eq!(help.status, 0);
+    for word in ["audit", "inspect", "sample", "Exit status", "130", "Examples"] {
+        assert!(help.out.contains(word), "no {word} in\n{}", help.out);
+    }
+    let audit = run(["audit", "--help"]);
+    assert_eq!(audit.status, 0);
+    let options = [
+        "--reference",
+        "--labels",
+        "--seed",
+        "--device",
+        "--thorough",
+        "--original-form",
+        "--shots",
+        "--out",
+        "--json",
+    ];
+    for option in options {
+        assert!(audit.out.contains(option), "no {option} in\n{}", audit.out);
+    }
+    assert!(audit.out.lines().chain(help.out.lines()).all(|line| line.chars().count() <= 100), "{}", audit.out);
+    assert_eq!(run(["--version"]).out.trim(), format!("poisdetc {}", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn wrong_use_ends_with_2() {
+    let wrong: [&[&str]; 7] = [
+        &["audit"],
+        &["audit", "model.onnx"],
+        &["audit", "m", "i", "--unknown"],
+        &["audit", "m", "i", "--device", "abacus"],
+        &["audit", "m", "i", "--shots", "0"],
+        &["audit", "m", "i", "--seed", "first"],
+        &["conjure"],
+    ];
+    for arguments in wrong {
+        let end = run(arguments);
+        assert_eq!(end.status, 2, "{arguments:?}: {}", end.err);
+        assert!(end.err.starts_with("error: ") && end.out.is_empty(), "{arguments:?}: {}", end.err);
+    }
+}
+
+#[test]
+fn the_poisoned_sample_is_called_infected_and_its_trigger_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pictures, report) = (folder.path().join("pictures"), folder.path().join("audit.json"));
+    let mut audit = command(folder.path(), ["audit"]);
+    audit.args([sample("signs-suspect.onnx"), sample("signs.npz"), "--labels".into(), sample("labels.txt")]);
+    audit.args(["--out".as_ref(), pictures.as_os_str(), "--json".as_ref(), report.as_os_str()]);
+    let end = ended(audit);
+    assert_eq!(end.status, 20, "{}\n{}", end.out, end.err);
+    assert!(end.out.starts_with("Infected (confirmed): label 2 "), "{}", end.out);
+    assert!(end.err.contains('%'), "no progress on standard error: {}", end.err);
+
+    let json = json(&report);
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["verdict"], "infected");
+    assert!(json["clean_accuracy"].as_f64().unwrap() > 0.9);
+    assert_eq!(json["seed"], 1);
+    assert!(json["seconds"].as_f64().unwrap() > 0.0);
+    assert!(json["preprocessing"]["name"].is_string());
+    let names = fs::read_to_string(sample("labels.txt")).unwrap();
+    let labels = json["labels"].as_array().unwrap();
+    assert_eq!(labels.len(), names.lines().count());
+    for (i, (label, name)) in labels.iter().zip(names.lines()).enumerate() {
+        assert_eq!((label["label"].as_u64(), label["name"].as_str()), (Some(i as u64), Some(name)));
+        let verdict = label["verdict"].as_str().unwrap();
+        assert!(["infected", "suspicious", "no-evidence"].contains(&verdict));
+        assert_eq!(verdict == "infected", i as u64 == SAMPLE_TARGET, "{name} is called {verdict}");
+        let shots = &label["poisdetc"];
+        let losses = shots["losses"].as_array().unwrap();
+        assert_eq!(losses.len(), 10);
+        assert_eq!(shots["reference_losses"].as_array().unwrap().len(), 10);
+        let reached = losses.iter().filter(|loss| loss.as_f64().is_some_and(|loss| loss <= 0.2)).count();
+        assert!((shots["prob"].as_f64().unwrap() - reached as f64 / 10.0).abs() < 1e-6);
+    }
+    let trigger = &labels[SAMPLE_TARGET as usize]["trigger"];
+    assert!(trigger["asr"].as_f64().unwrap() > 0.8, "{trigger}");
+    assert!(trigger["size"].as_f64().unwrap() < 0.2, "{trigger}");
+
+    let names: Vec<String> =
+        fs::read_dir(&pictures).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    for what in ["-mask.png", "-pattern.png", "-trigger.png", "-mask-large.png", "-example-1-large.png"] {
+        let file = names.iter().find(|name| name.starts_with("label-002-") && name.ends_with(what));
+        let file = file.unwrap_or_else(|| panic!("no {what} among {names:?}"));
+        assert!(image::open(pictures.join(file)).unwrap().width() >= 32);
+    }
+}
+
+#[test]
+fn the_honest_twin_is_not_called_infected_and_json_can_go_to_standard_output() {
+    let home = tempfile::tempdir().unwrap();
+    let end = ended(command(home.path(), ["sample", "--honest", "--json", "-", "--quiet"]));
+    assert!([0, 10].contains(&end.status), "{}\n{}", end.out, end.err);
+    assert_eq!(end.err, "", "--quiet is quiet");
+    let json: Value = serde_json::from_str(&end.out).unwrap();
+    assert_ne!(json["verdict"], "infected");
+    assert_eq!(json["stopped"], false);
+}
+
+#[test]
+fn without_a_display_the_sample_is_audited_and_that_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    let end = ended(command(home.path(), [] as [&str; 0]));
+    assert_eq!(end.status, 0, "{}", end.err);
+    assert!(end.err.starts_with("There is no display; auditing the bundled sample"), "{}", end.err);
+    assert!(end.out.starts_with("Infected (confirmed)"), "{}", end.out);
+}
+
+#[test]
+fn inspect_says_what_it_understood() {
+    let home = tempfile::tempdir().unwrap();
+    let files = [sample("signs-suspect.onnx"), sample("signs.npz")];
+    let mut inspect = command(home.path(), ["inspect"]);
+    inspect.args(&files);
+    let end = ended(inspect);
+    assert_eq!(end.status, 0, "{}", end.err);
+    for part in ["ONNX", "SHA-256", "32 x 32, 3 channels, NCHW", "Conv x ", "Clean accuracy"] {
+        assert!(end.out.contains(part), "no \"{part}\" in\n{}", end.out);
+    }
+
+    let mut inspect = command(home.path(), ["inspect", "--json", "-"]);
+    inspect.args(&files);
+    let json: Value = serde_json::from_str(&ended(inspect).out).unwrap();
+    assert_eq!(json["model"]["sha256"].as_str().unwrap().len(), 64);
+    assert!(json["clean_accuracy"].as_f64().unwrap() > 0.9);
+    assert!(json["preprocessing_candidates"].as_array().unwrap().len() > 1);
+}
+
+#[test]
+fn a_reader_that_hangs_up_is_no_failure() {
+    let home = tempfile::tempdir().unwrap();
+    let mut inspect = command(home.path(), ["inspect"]);
+    inspect.arg(sample("signs-suspect.onnx")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = inspect.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_the_work_and_tells_what_is_known() {
+    let home = tempfile::tempdir().unwrap();
+    let mut audit = command(home.path(), ["audit", "--thorough", "--shots", "500"]);
+    audit.args([sample("signs-suspect.onnx"), sample("signs.npz")]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = audit.spawn().unwrap();
+    // The first line of progress comes when the work has begun.
+    let mut progress = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = progress.next().unwrap().unwrap();
+    assert!(first.contains('%'), "{first}");
+    let interrupt = format!("kill -INT {}", child.id());
+    assert!(std::process::Command::new("sh").args(["-c", &interrupt]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let rest: Vec<String> = progress.map(Result::unwrap).collect();
+    assert_eq!(output.status.code(), Some(130), "{rest:?}");
+    assert!(rest.iter().any(|line| line.starts_with("Stopping")), "{rest:?}");
+    assert!(!rest.iter().any(|line| line.starts_with("error:")), "{rest:?}");
+}
+
+#[test]
+fn every_zoo_model_is_understood_with_its_images() {
+    let Some(shared) = shared() else { return };
+    let manifest = json(&shared.join("zoo/manifest.json"));
+    for entry in manifest["models"].as_array().unwrap() {
+        let name = entry["model"].as_str().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let mut inspect = command(home.path(), ["inspect", "--json", "-"]);
+        inspect.arg(shared.join("zoo").join(name));
+        let end = ended(inspect);
+        assert_eq!(end.status, 0, "{name}: {}", end.err);
+        let json: Value = serde_json::from_str(&end.out).unwrap();
+        assert_eq!(json["model"]["classes"], entry["classes"], "{name}");
+        assert_eq!(json["model"]["sha256"], entry["sha256"], "{name}");
+        assert_eq!(json["model"]["input"]["layout"], entry["layout"], "{name}");
+    }
+}
+
+/// Audits a zoo model with its images through the command line.
+fn zoo_audit(shared: &Path, name: &str, options: &[&str]) -> Value {
+    let manifest = json(&shared.join("zoo/manifest.json"));
+    let entries = manifest["models"].as_array().unwrap();
+    let entry = entries.iter().find(|entry| entry["model"] == name).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut audit = command(folder.path(), ["audit", "--quiet", "--json", "-"]);
+    audit.args([shared.join("zoo").join(name), shared.join("zoo").join(entry["images"].as_str().unwrap())]);
+    let end = ended({
+        audit.args(options);
+        audit
+    });
+    let json: Value = serde_json::from_str(&end.out).unwrap_or_else(|why| panic!("{why}: {}{}", end.out, end.err));
+    let status = match json["verdict"].as_str().unwrap() {
+        "infected" => 20,
+        "suspicious" => 10,
+        _ => 0,
+    };
+    assert_eq!(end.status, status);
+    json
+}
+
+#[test]
+#[ignore = "minutes; run with --release -- --ignored"]
+fn a_poisoned_zoo_model_is_named_with_its_label() {
+    let Some(shared) = shared() else { return };
+    for (model, label) in [
+        ("models/verazuo_badnet_mnist_target1.onnx", 1),
+        ("models/ibau_cifar10_badnets_target8.onnx", 8),
+        ("models/ibau_gtsrb_badnets_target8.onnx", 8),
+    ] {
+        let json = zoo_audit(&shared, model, &[]);
+        assert_eq!(json["verdict"], "infected", "{model}");
+        assert_eq!(json["labels"][label]["verdict"], "infected", "{model}");
+        assert!(json["labels"][label]["trigger"]["asr"].as_f64().unwrap() > 0.8, "{model}");
+    }
+}
+
+#[test]
+#[ignore = "minutes; run with --release -- --ignored"]
+fn a_clean_zoo_model_is_not_called_infected() {
+    let Some(shared) = shared() else { return };
+    for model in ["models/wxr1998_mnist_clean.onnx", "models/akamaster_resnet20_cifar10_clean.onnx"] {
+        assert_ne!(zoo_audit(&shared, model, &[])["verdict"], "infected", "{model}");
+    }
+}
