@@ -10,7 +10,7 @@ use egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, HarnessBuilder};
 use poisdetc::app::{App, Command, Recent, State, Step};
-use poisdetc::audit::{Audit, AuditError, Event, Order, Phase};
+use poisdetc::audit::{Audit, AuditError, Event, Order, Phase, Verdict};
 use poisdetc::progress::Monitor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -264,6 +264,28 @@ fn every_command_has_words_and_the_menu_shows_its_keys() {
         assert!(!command.tooltip().is_empty());
         assert!(window.query_by_label(&format!("Menu: {}", command.text())).is_some(), "{}", command.text());
     }
+}
+
+#[test]
+fn the_sample_is_opened_audited_and_explained_by_three_clicks() {
+    let mut window = empty();
+    window.get_by_label("Try the sample").click();
+    assert!(wait(&mut window, 60, |w| w.state().is_running()), "the audit never started");
+    assert!(wait(&mut window, 900, |w| !w.state().is_running()), "the audit never ended");
+    let audit = window.state().document().expect("no document").clone();
+    assert_eq!(audit.verdict, Verdict::Infected, "{}", audit.summary);
+    window.run();
+    assert!(window.query_by_label(&audit.summary).is_some(), "the verdict is not on the screen");
+    let infected = audit.labels.iter().find(|l| l.verdict == Verdict::Infected).expect("no infected label");
+    let title = format!("{} {}", infected.label, infected.name);
+    window.get_by_label(&title).click();
+    window.run();
+    assert_eq!(window.state().step(), Step::Inspect);
+    assert!(window.query_by_label(&infected.findings[0].because).is_some(), "the reason is not on the screen");
+    let asr = infected.trigger.as_ref().expect("no trigger").asr;
+    assert!(asr > 0.8, "the trigger works on {asr} only");
+    assert!(window.query_by_label(&format!("Mask of label {title}")).is_some());
+    assert!(window.query_all_by_label_contains("With the trigger 1 of").count() >= 1);
 }
 
 /// An audit that stays in the middle until it is stopped.
