@@ -10,7 +10,8 @@ use egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, HarnessBuilder};
 use poisdetc::app::{App, Command, Recent, State, Step};
-use poisdetc::audit::{AuditError, Event, Phase};
+use poisdetc::audit::{Audit, AuditError, Event, Order, Phase, Verdict};
+use poisdetc::progress::Monitor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -178,18 +179,9 @@ fn dropped_files_go_to_the_fields_they_fit() {
 fn the_keyboard_starts_and_stops_an_audit_and_a_stop_shows_at_once() {
     let mut window = empty();
     let ctx = window.ctx.clone();
-    window.state_mut().run(&ctx, |monitor, events| {
-        events(Event::Phase(Phase::Shots));
-        events(Event::Progress { fraction: 0.35, stage: "label 15 of 43".into(), seconds_left: Some(80.0) });
-        while !monitor.is_stopped() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        // Work that is slow to notice.
-        std::thread::sleep(Duration::from_millis(300));
-        Err(AuditError::Stopped(monitor.check().unwrap_err()))
-    });
+    window.state_mut().run(&ctx, halfway);
     assert!(wait(&mut window, 20, |w| w.query_by_label("1 min 20 s left").is_some()));
-    assert!(window.query_by_label("Detecting").is_some() && window.query_by_label("label 15 of 43").is_some());
+    assert!(window.query_by_label("Detecting").is_some() && window.query_by_label("label 5 of 12").is_some());
     window.key_press(Key::Escape);
     window.run_steps(2);
     assert!(window.state().is_running(), "the work has not noticed yet");
@@ -274,6 +266,45 @@ fn every_command_has_words_and_the_menu_shows_its_keys() {
     }
 }
 
+#[test]
+fn the_sample_is_opened_audited_and_explained_by_three_clicks() {
+    let mut window = empty();
+    window.get_by_label("Try the sample").click();
+    assert!(wait(&mut window, 60, |w| w.state().is_running()), "the audit never started");
+    assert!(wait(&mut window, 900, |w| !w.state().is_running()), "the audit never ended");
+    let audit = window.state().document().expect("no document").clone();
+    assert_eq!(audit.verdict, Verdict::Infected, "{}", audit.summary);
+    window.run();
+    assert!(window.query_by_label(&audit.summary).is_some(), "the verdict is not on the screen");
+    let infected = audit.labels.iter().find(|l| l.verdict == Verdict::Infected).expect("no infected label");
+    let title = format!("{} {}", infected.label, infected.name);
+    window.get_by_label(&title).click();
+    window.run();
+    assert_eq!(window.state().step(), Step::Inspect);
+    assert!(window.query_by_label(&infected.findings[0].because).is_some(), "the reason is not on the screen");
+    let asr = infected.trigger.as_ref().expect("no trigger").asr;
+    assert!(asr > 0.8, "the trigger works on {asr} only");
+    assert!(window.query_by_label(&format!("Mask of label {title}")).is_some());
+    assert!(window.query_all_by_label_contains("With the trigger 1 of").count() >= 1);
+}
+
+/// An audit that stays in the middle until it is stopped.
+fn halfway(monitor: &Monitor, events: &(dyn Fn(Event) + Sync)) -> Result<Audit, AuditError> {
+    let audit = example::audit();
+    events(Event::Images(audit.images.clone()));
+    events(Event::Phase(Phase::Shots));
+    for label in &audit.labels[..5] {
+        events(Event::Shots(label.shots.clone().unwrap()));
+    }
+    events(Event::Progress { fraction: 0.35, stage: "label 5 of 12".into(), seconds_left: Some(80.0) });
+    while !monitor.is_stopped() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // Work that is slow to notice.
+    std::thread::sleep(Duration::from_millis(300));
+    Err(AuditError::Stopped(monitor.check().unwrap_err()))
+}
+
 /// Whether pictures can be drawn here.
 fn renderer() -> bool {
     let drawn = std::panic::catch_unwind(|| Harness::builder().with_size([8.0, 8.0]).build_ui(|_| {}).render().is_ok());
@@ -309,7 +340,48 @@ fn pictures_for_people() {
             window.render().unwrap().save(folder.join(format!("{name}-{screen}.png"))).unwrap();
         };
         show(App::new(State::default(), None), "1-empty", &|_| {});
+        let files = Order { model: "/nowhere/model.onnx".into(), images: "/nowhere/signs".into(), ..Order::default() };
+        show(App::new(State::default(), Some(files)), "2-wrong", &|w| {
+            assert!(wait(w, 20, |w| w.query_by_label("The clean images cannot be used").is_some()));
+        });
+        show(App::new(State::default(), None), "2-running", &|w| {
+            let ctx = w.ctx.clone();
+            w.state_mut().run(&ctx, halfway);
+            assert!(wait(w, 20, |w| w.query_by_label("1 min 20 s left").is_some()));
+        });
         show(App::with_audit(example::audit()), "3-detect", &|_| {});
+        show(App::with_audit(example::audit()), "3-why", &|w| w.get_by_label("Why?").click());
         show(App::with_audit(example::audit()), "4-inspect", &|w| w.get_by_label("3 no entry").click());
+        show(App::with_audit(example::audit()), "5-expert", &|w| w.get_by_label("Expert settings").click());
     }
+}
+
+/// A picture of a small window, compared with the one in tests/snapshots.
+fn compare(name: &str, theme: Theme, app: App, prepare: impl Fn(&mut Window)) {
+    if !renderer() {
+        return;
+    }
+    let mut window: Window = builder()
+        .with_theme(theme)
+        .with_size([1024.0, 680.0])
+        .build_ui_state(|ui, app: &mut App| app.frame(ui, None), app);
+    window.run();
+    window.ctx.set_theme(theme);
+    prepare(&mut window);
+    window.remove_cursor();
+    window.run();
+    window.snapshot(name);
+}
+
+#[test]
+fn picture_of_a_verdict() {
+    compare("verdict-light", Theme::Light, App::with_audit(example::audit()), |_| {});
+}
+
+#[test]
+fn picture_of_a_label() {
+    compare("label-dark", Theme::Dark, App::with_audit(example::audit()), |window| {
+        window.get_by_label("3 no entry").click();
+        window.run();
+    });
 }

@@ -195,7 +195,7 @@ pub fn open_window(order: Option<Order>) -> Result<(), String> {
         .with_app_id(APP_ID)
         .with_title("PoisDetc")
         .with_inner_size([1280.0, 900.0])
-        .with_min_inner_size([900.0, 600.0]);
+        .with_min_inner_size([1000.0, 640.0]);
     if let Ok(icon) = eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon/icon-128.png")) {
         viewport = viewport.with_icon(icon);
     }

@@ -14,7 +14,7 @@ type Plan = Vec<(Phase, f32)>;
 
 /// Follows an audit through its phases.
 pub(super) struct Pace<'a> {
-    plan: Mutex<Plan>,
+    plan: Plan,
     started: Instant,
     events: &'a (dyn Fn(Event) + Sync),
     last: Mutex<Option<Instant>>,
@@ -25,16 +25,7 @@ const OFTEN: Duration = Duration::from_millis(50);
 
 impl<'a> Pace<'a> {
     pub(super) fn new(plan: Plan, events: &'a (dyn Fn(Event) + Sync)) -> Self {
-        Self { plan: Mutex::new(plan), started: Instant::now(), events, last: Mutex::new(None) }
-    }
-
-    /// Corrects the expected cost of a phase once more is known.
-    pub(super) fn expect(&self, phase: Phase, cost: f32) {
-        if let Ok(mut plan) = self.plan.lock() {
-            for entry in plan.iter_mut().filter(|e| e.0 == phase) {
-                entry.1 = cost.max(f32::EPSILON);
-            }
-        }
+        Self { plan, started: Instant::now(), events, last: Mutex::new(None) }
     }
 
     /// Says that `phase` begins.
@@ -59,7 +50,7 @@ impl<'a> Pace<'a> {
     }
 
     fn fraction(&self, phase: Phase, done: f32) -> f32 {
-        let Ok(plan) = self.plan.lock() else { return 0.0 };
+        let plan = &self.plan;
         let total: f32 = plan.iter().map(|e| e.1).sum();
         let before: f32 = plan.iter().filter(|e| e.0 < phase).map(|e| e.1).sum();
         let now: f32 = plan.iter().filter(|e| e.0 == phase).map(|e| e.1).sum();
@@ -122,7 +113,6 @@ mod tests {
         let pace = Pace::new(vec![(Phase::Open, 1.0), (Phase::Shots, 2.0), (Phase::Triggers, 1.0)], &events);
         pace.at(Phase::Open, 1.0, "");
         pace.at(Phase::Shots, 1.0, "");
-        pace.expect(Phase::Triggers, 7.0);
         pace.at(Phase::Triggers, 1.0, "");
         drop(pace);
         let seen = seen.into_inner().unwrap_or_default();

@@ -5,6 +5,7 @@ use super::references::Reference;
 use super::run::{AuditError, Evidence, Subject};
 use super::workers::{cores, each};
 use super::{Event, Order, Phase};
+use crate::detect::neural_cleanse::median;
 use crate::detect::poisdetc::{self, Shooting, Shots, published_rule};
 use crate::detect::{Picture, ShotEvidence, lower_than};
 use crate::model::Classifier;
@@ -18,6 +19,10 @@ const THOROUGH_STEPS: usize = 1000;
 /// Labels shot at in one batch: enough that small networks are kept busy, few enough that the
 /// window sees labels come in one after the other.
 const LABELS_A_BATCH: usize = 4;
+/// A model of at most this many labels is examined at every label: fewer leave no outlier test.
+const SEARCH_ALL: usize = 16;
+/// Of a larger one, so many labels go on to be compared and searched, unless the audit is thorough.
+const STAND_OUT: usize = 12;
 
 /// Shoots at every label; evidence of a label is complete once the clean pairs are through too.
 pub(super) fn fire(
@@ -58,10 +63,10 @@ pub(super) fn fire(
                 .map(move |(_, b)| (&a.classifier, &b.classifier))
         })
         .collect();
-    let rounds = 1 + pairs.len();
     let batches: Vec<&[usize]> = labels.chunks(LABELS_A_BATCH).collect();
+    let compared = if settings.thorough { labels.len() } else { labels.len().min(SEARCH_ALL.max(STAND_OUT)) };
     let finished = AtomicUsize::new(0);
-    let total = rounds * batches.len();
+    let total = batches.len() + pairs.len() * compared.div_ceil(LABELS_A_BATCH);
     let volley = |one: &Classifier, two: &Classifier, labels: &[usize], what: &str| -> Result<Vec<Shots>, AuditError> {
         let shots = poisdetc::shoot(one, two, labels, &points, &how, monitor)?;
         let done = finished.fetch_add(1, Ordering::Relaxed) + 1;
@@ -83,7 +88,10 @@ pub(super) fn fire(
         return Err(error);
     }
 
-    let clean: Vec<(usize, &[usize])> = (0..pairs.len()).flat_map(|p| batches.iter().map(move |b| (p, *b))).collect();
+    // What is normal only matters for labels that could be accused.
+    let stand_out = standing_out(evidence, settings.thorough);
+    let clean: Vec<(usize, &[usize])> =
+        (0..pairs.len()).flat_map(|p| stand_out.chunks(LABELS_A_BATCH).map(move |b| (p, b))).collect();
     let (done, failure) = each(&clean, cores(), |(pair, batch)| {
         let (one, two) = pairs[*pair];
         let shots = volley(one, two, batch, "The same shots between models known clean")?;
@@ -94,12 +102,28 @@ pub(super) fn fire(
             evidence.clean_losses.extend(losses);
         }
     }
-    for evidence in evidence.shots.iter_mut().flatten() {
+    for evidence in evidence.shots.iter_mut().flatten().filter(|e| !e.clean_losses.is_empty()) {
         evidence.clean_prob = published_rule(&evidence.clean_losses).0;
         evidence.p_value = lower_than(&evidence.losses, &evidence.clean_losses);
         events(Event::Shots(evidence.clone()));
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// All labels of a small or thoroughly examined model; otherwise those with the lowest typical loss.
+/// These are compared with honest models and searched for triggers.
+pub(super) fn standing_out(evidence: &Evidence, thorough: bool) -> Vec<usize> {
+    let classes = evidence.shots.len();
+    let mut labels: Vec<usize> = (0..classes).collect();
+    if thorough || classes <= SEARCH_ALL {
+        return labels;
+    }
+    let typical = |s: &Option<ShotEvidence>| s.as_ref().map_or(f32::INFINITY, |s| median(&s.losses));
+    let typical: Vec<f32> = evidence.shots.iter().map(typical).collect();
+    labels.sort_by(|&a, &b| typical[a].total_cmp(&typical[b]));
+    labels.truncate(STAND_OUT);
+    labels.sort_unstable();
+    labels
 }
 
 /// The evidence of one label before anything is known of honest models.

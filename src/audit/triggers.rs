@@ -4,6 +4,7 @@
 use super::pace::Pace;
 use super::references::Reference;
 use super::run::{AuditError, Evidence, Subject};
+use super::shots::standing_out;
 use super::workers::{cores, each};
 use super::{Event, Order, Phase};
 use crate::detect::neural_cleanse::{self, Search, anomaly_indices, attack_success};
@@ -11,10 +12,6 @@ use crate::detect::{Trigger, TriggerEvidence};
 use crate::progress::Monitor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A model of at most this many labels is searched at every label: fewer leave no outlier test.
-const SEARCH_ALL: usize = 16;
-/// Otherwise so many labels, those whose shots stand out most.
-const STAND_OUT: usize = 12;
 /// Labels whose size is compared with models known clean: the smallest triggers.
 const COMPARED: usize = 4;
 /// Held-back images a trigger is tried on at most.
@@ -34,7 +31,7 @@ pub(super) fn search(
 ) -> Result<(), AuditError> {
     let settings = &order.settings;
     let how = if settings.thorough { Search::thorough() } else { Search::quick() };
-    let labels = labels_to_search(evidence, settings.thorough);
+    let labels = standing_out(evidence, settings.thorough);
     let compared = COMPARED.min(labels.len()) * known_clean.len();
     let total = (labels.len() + compared).max(1);
     let finished = AtomicUsize::new(0);
@@ -95,25 +92,6 @@ pub(super) fn search(
         evidence.triggers[label] = Some(trigger);
     }
     failure.map_or(Ok(()), Err)
-}
-
-/// All labels of a small or thoroughly searched model; otherwise those whose shots stand out.
-fn labels_to_search(evidence: &Evidence, thorough: bool) -> Vec<usize> {
-    let classes = evidence.shots.len();
-    let mut labels: Vec<usize> = (0..classes).collect();
-    if thorough || classes <= SEARCH_ALL {
-        return labels;
-    }
-    // Lowest typical loss first.
-    let typical: Vec<f32> = evidence
-        .shots
-        .iter()
-        .map(|s| s.as_ref().map_or(f32::INFINITY, |s| neural_cleanse::median(&s.losses)))
-        .collect();
-    labels.sort_by(|&a, &b| typical[a].total_cmp(&typical[b]));
-    labels.truncate(STAND_OUT);
-    labels.sort_unstable();
-    labels
 }
 
 /// The outlier test among the labels that were searched. A search that never succeeded counts as a

@@ -6,7 +6,8 @@
 use super::references::Reference;
 use super::run::Evidence;
 use super::{Finding, ImagesSummary, LabelFindings, Verdict};
-use crate::detect::neural_cleanse::median;
+use crate::detect::neural_cleanse::{anomaly_indices, median};
+use crate::detect::poisdetc::{REACHED, SHARE};
 use crate::detect::{ShotEvidence, TriggerEvidence};
 
 /// A trigger works when it turns at least this share of held-back pictures.
@@ -19,15 +20,17 @@ pub const OUTLIER: f32 = 2.0;
 pub const LARGEST_PATCH: f32 = 0.25;
 /// Chance that an honest model shows shots as low, over all labels together.
 pub const LEVEL: f32 = 0.01;
+/// Far smaller than on honest models and beyond this many deviations it is at least suspicious.
+pub const HALF_AN_OUTLIER: f32 = 1.0;
 /// Held-back pictures below which a success rate is not trusted.
 pub const FEWEST_PICTURES: usize = 20;
-/// A label counts as confirmed with fewer reasons when its trigger is smaller than this beside
-/// honest models.
+/// At most this share of what honest models need: nothing natural is known to be so small.
 pub const TINY: f32 = 0.25;
 
 /// Verdicts of all labels, in order.
 pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -> Vec<LabelFindings> {
     let classes = names.len();
+    let lowness = lowness(evidence);
     let all = evidence.shots.iter().zip(&evidence.triggers).zip(names).enumerate();
     all.map(|(label, ((shots, trigger), name))| {
         let mut findings = Vec::new();
@@ -35,7 +38,7 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
             findings.extend(of_trigger(trigger));
         }
         if let Some(shots) = shots {
-            findings.extend(of_shots(shots, classes, references));
+            findings.extend(of_shots(shots, classes, references, lowness[label]));
         }
         findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
         let verdict = findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::NoEvidence);
@@ -61,12 +64,15 @@ fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
     let far_smaller = share.is_some_and(|s| s <= FAR_SMALLER);
     let tiny = share.is_some_and(|s| s <= TINY);
     let enough = t.asr_images >= FEWEST_PICTURES;
-    let verdict = match (far_smaller, outlier) {
+    let verdict = match t.anomaly_index {
         _ if t.size > LARGEST_PATCH => Verdict::NoEvidence,
-        (true, true) if enough => Verdict::Infected,
-        (true, _) if tiny && enough => Verdict::Infected,
-        (true, _) => Verdict::Suspicious,
-        (false, true) if share.is_none() => Verdict::Suspicious,
+        Some(_) if outlier && far_smaller && enough => Verdict::Infected,
+        // Small beside the other labels, and nothing honest to hold it against.
+        Some(_) if outlier && share.is_none_or(|s| s <= FAR_SMALLER) => Verdict::Suspicious,
+        Some(index) if tiny && index > HALF_AN_OUTLIER => Verdict::Suspicious,
+        // Too few labels for an outlier test: honest models alone must tell.
+        None if tiny && enough => Verdict::Infected,
+        None if far_smaller => Verdict::Suspicious,
         _ => Verdict::NoEvidence,
     };
     let mut because = format!(
@@ -84,15 +90,28 @@ fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
     vec![Finding { verdict, because }]
 }
 
+/// How far the typical loss of each label's shots lies below that of the other labels, in
+/// deviations of its logarithm. A suspect of another kind than the references is low at every label.
+fn lowness(evidence: &Evidence) -> Vec<Option<f32>> {
+    let typical: Vec<Option<f32>> =
+        evidence.shots.iter().map(|s| s.as_ref().map(|s| median(&s.losses).max(1e-4).ln())).collect();
+    let known: Vec<f32> = typical.iter().flatten().copied().collect();
+    let mut indices = anomaly_indices(&known).into_iter();
+    typical.iter().map(|t| t.and_then(|_| indices.next().flatten())).collect()
+}
+
 /// What the shots say.
-fn of_shots(s: &ShotEvidence, classes: usize, references: usize) -> Vec<Finding> {
-    let reached = s.losses.iter().filter(|&&l| l <= crate::detect::poisdetc::REACHED).count();
+fn of_shots(s: &ShotEvidence, classes: usize, references: usize, lowness: Option<f32>) -> Vec<Finding> {
+    let reached = s.losses.iter().filter(|&&l| l <= REACHED).count();
     let said = format!("{reached} of {} shots reached this label", s.losses.len());
     let Some(p) = s.p_value else {
         let because = format!("{said}; there was nothing to compare that with");
         return vec![Finding { verdict: Verdict::NoEvidence, because }];
     };
-    let beyond = s.flagged_by_original_rule && p * classes as f32 <= LEVEL;
+    let beyond = s.flagged_by_original_rule
+        && s.clean_prob < SHARE
+        && p * classes as f32 <= LEVEL
+        && lowness.is_none_or(|l| l > OUTLIER);
     let because = format!(
         "{said}; between {references} models known clean {:.0} % do (p = {p:.2e}{})",
         100.0 * s.clean_prob,

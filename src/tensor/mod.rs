@@ -17,6 +17,7 @@ pub mod seed;
 pub mod squash;
 pub mod stamp;
 mod storage;
+pub mod threads;
 mod window;
 
 pub use activation::relu;

@@ -14,6 +14,9 @@ use egui_extras::{Column, TableBuilder, TableRow};
 /// Height of a row of the table.
 const ROW: f32 = 34.0;
 
+/// From this width on there is room for a dot a shot.
+const WIDE: f32 = 770.0;
+
 /// What the table can be sorted by; its columns, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
@@ -205,30 +208,32 @@ impl Detect {
         });
         ui.spacing_mut().item_spacing = vec2(10.0, 0.0);
         let height = ui.available_height();
+        let dots = ui.available_width() >= WIDE;
         TableBuilder::new(ui)
             .id_salt("labels")
             .striped(true)
             .sense(Sense::click())
             .cell_layout(Layout::left_to_right(Align::Center))
             .auto_shrink(false)
+            .min_scrolled_height(60.0)
             .max_scroll_height(height)
             .column(Column::remainder().at_least(76.0).clip(true))
-            .column(Column::exact(154.0))
-            .column(Column::exact(136.0))
-            .column(Column::exact(60.0))
-            .column(Column::exact(56.0))
-            .column(Column::exact(68.0))
-            .column(Column::exact(52.0))
+            .column(Column::exact(160.0))
+            .column(Column::exact(if dots { 136.0 } else { 50.0 }))
+            .column(Column::exact(58.0))
+            .column(Column::exact(50.0))
+            .column(Column::exact(62.0))
+            .column(Column::exact(50.0))
             .column(Column::exact(66.0))
             .header(30.0, |mut header| {
                 for by in By::ALL {
-                    header.col(|ui| self.header(ui, by));
+                    header.col(|ui| self.header(ui, by, dots));
                 }
             })
             .body(|body| {
                 body.rows(ROW, rows.len(), |mut table_row| {
                     let row = rows[table_row.index()];
-                    cells(&mut table_row, row, pictures, commands);
+                    cells(&mut table_row, row, dots, pictures, commands);
                     let response = table_row.response().on_hover_cursor(CursorIcon::PointingHand);
                     if response.clicked() {
                         commands.send(Command::Inspect(row.label));
@@ -237,11 +242,15 @@ impl Detect {
             });
     }
 
-    fn header(&mut self, ui: &mut Ui, by: By) {
+    fn header(&mut self, ui: &mut Ui, by: By, dots: bool) {
         let chosen = self.sort == by;
         let colors = Colors::of(ui);
         let color = if chosen { colors.text } else { colors.weak };
-        let title = if by == By::Shots { "Shots reached" } else { by.title() };
+        let title = match by {
+            By::Shots if dots => "Shots reached",
+            By::Shots => "Shots",
+            _ => by.title(),
+        };
         let text = RichText::new(title).size(12.5).family(theme::strong_family()).color(color);
         ui.spacing_mut().button_padding = vec2(0.0, 2.0);
         let response = ui
@@ -308,7 +317,7 @@ fn reasons(ui: &mut Ui, audit: &Audit) {
     });
 }
 
-fn cells(table_row: &mut TableRow<'_, '_>, row: &Row, pictures: &mut Pictures, commands: &mut Commands) {
+fn cells(table_row: &mut TableRow<'_, '_>, row: &Row, dots: bool, pictures: &mut Pictures, commands: &mut Commands) {
     let dash = |ui: &mut Ui| {
         ui.add(Label::new(RichText::new("–").color(Colors::of(ui).weak)).selectable(false)).on_hover_text("Not known");
     };
@@ -335,7 +344,7 @@ fn cells(table_row: &mut TableRow<'_, '_>, row: &Row, pictures: &mut Pictures, c
         }
     });
     table_row.col(|ui| match row.reached() {
-        Some((reached, of)) => shots(ui, reached, of),
+        Some((reached, of)) => shots(ui, reached, of, dots),
         None => dash(ui),
     });
     table_row.col(|ui| number(ui, row.shots.as_ref().and_then(|s| s.p_value).map(words::number), By::PValue));
@@ -354,12 +363,13 @@ fn cells(table_row: &mut TableRow<'_, '_>, row: &Row, pictures: &mut Pictures, c
     table_row.col(|ui| number(ui, trigger_found.and_then(|t| t.anomaly_index).map(|a| format!("{a:.1}")), By::Anomaly));
 }
 
-/// One dot a shot, filled where it reached the label, and "9/10".
-fn shots(ui: &mut Ui, reached: usize, of: usize) {
+/// "9/10", and before it, where `drawn`, one dot a shot, filled where it reached the label.
+fn shots(ui: &mut Ui, reached: usize, of: usize, drawn: bool) {
     const SHOWN: usize = 10;
     let colors = Colors::of(ui);
-    let dots = of.min(SHOWN);
+    let dots = if drawn { of.min(SHOWN) } else { 0 };
     let filled = if of > SHOWN { reached * SHOWN / of } else { reached };
+    ui.spacing_mut().item_spacing.x = if drawn { 4.0 } else { 0.0 };
     let (rect, _) = ui.allocate_exact_size(vec2(dots as f32 * 8.5, 10.0), Sense::hover());
     for i in 0..dots {
         let center = rect.left_center() + vec2(4.0 + 8.5 * i as f32, 0.0);
@@ -369,6 +379,5 @@ fn shots(ui: &mut Ui, reached: usize, of: usize) {
             ui.painter().circle_stroke(center, 2.7, egui::Stroke::new(1.0, colors.weak));
         }
     }
-    ui.spacing_mut().item_spacing.x = 4.0;
     ui.add(Label::new(format!("{reached}/{of}")).selectable(false)).on_hover_text(By::Shots.explanation());
 }

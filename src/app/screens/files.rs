@@ -195,6 +195,7 @@ impl Files<'_> {
         });
         let before = form.trained_here;
         ui.horizontal(|ui| {
+            theme::outline(ui);
             ui.radio_value(&mut form.trained_here, true, "Trained here");
             ui.radio_value(&mut form.trained_here, false, "From a file");
         });
@@ -224,6 +225,7 @@ impl Files<'_> {
 
     fn expert(&self, ui: &mut Ui, form: &mut Form) {
         egui::CollapsingHeader::new("Expert settings").show_unindented(ui, |ui| {
+            theme::outline(ui);
             let s = &mut form.settings;
             ui.checkbox(&mut s.thorough, "Thorough").on_hover_text(
                 "Searches a trigger for every label with the full number of steps, instead of only for labels that stand out",
@@ -232,7 +234,7 @@ impl Files<'_> {
                 "Keeps the colour-space slip of the published code, to compare with its numbers",
             );
             egui::Grid::new("settings").num_columns(2).show(ui, |ui| {
-                let mut row = |ui: &mut Ui, name: &str, explanation: &str, value: DragValue<'_>| {
+                let row = |ui: &mut Ui, name: &str, explanation: &str, value: DragValue<'_>| {
                     let label = ui.label(name);
                     ui.add(value).labelled_by(label.id).on_hover_text(explanation);
                     ui.end_row();

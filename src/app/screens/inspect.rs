@@ -4,13 +4,17 @@ use crate::app::command::{Command, Commands};
 use crate::app::known::{Known, Row};
 use crate::app::theme::{self, Colors};
 use crate::app::widgets::{
-    Part, Pictures, badge, explained, heading, legend, losses_of_one_label, plain, trigger, weak,
+    Part, Pictures, badge, explained, heading, legend, losses_of_one_label, numbers, plain, trigger, weak,
 };
 use crate::app::words;
 use crate::audit::Audit;
 use crate::detect::{Example, ShotEvidence, TriggerEvidence};
 use egui::{Align, ComboBox, Label, Layout, RichText, Ui};
 
+/// Room for the widest verdict, in points.
+const BADGE: f32 = 170.0;
+/// Room for the numbers beside a trigger, in points.
+const NUMBERS: f32 = 290.0;
 /// Width of a real picture on the screen, in points.
 const SIDE: f32 = 104.0;
 
@@ -58,43 +62,48 @@ impl Inspect<'_> {
     }
 
     fn choose(&self, ui: &mut Ui, row: &Row, commands: &mut Commands) {
-        ui.horizontal(|ui| {
-            ui.label(RichText::new(format!("Label {}", row.title())).text_style(theme::title()));
-            ui.add_space(4.0);
-            if let Some(verdict) = row.verdict {
-                badge(ui, verdict);
-            }
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let at = self.known.rows.iter().position(|r| r.label == row.label).unwrap_or(0);
-                let step = |ui: &mut Ui, text: &str, to: Option<&Row>, commands: &mut Commands| {
-                    if ui.add_enabled(to.is_some(), egui::Button::new(text)).clicked()
-                        && let Some(to) = to
-                    {
-                        commands.send(Command::Inspect(to.label));
-                    }
-                };
-                step(ui, "Next label", self.known.rows.get(at + 1), commands);
-                ComboBox::from_id_salt("label")
-                    .selected_text(row.title())
-                    .width(150.0)
-                    .truncate()
-                    .show_ui(ui, |ui| {
-                        for other in &self.known.rows {
-                            let verdict =
-                                other.verdict.map(|v| format!(" · {}", words::verdict(v))).unwrap_or_default();
-                            if ui
-                                .selectable_label(other.label == row.label, format!("{}{verdict}", other.title()))
-                                .clicked()
-                            {
-                                commands.send(Command::Inspect(other.label));
-                            }
+        let row_of_buttons = egui::vec2(ui.available_width(), 34.0);
+        ui.allocate_ui_with_layout(row_of_buttons, Layout::right_to_left(Align::Center), |ui| {
+            let at = self.known.rows.iter().position(|r| r.label == row.label).unwrap_or(0);
+            self.step(ui, "Next", "Next label", self.known.rows.get(at + 1), commands);
+            ComboBox::from_id_salt("label")
+                .selected_text(row.title())
+                .width(130.0)
+                .truncate()
+                .show_ui(ui, |ui| {
+                    for other in &self.known.rows {
+                        let verdict = other.verdict.map(|v| format!(" · {}", words::verdict(v))).unwrap_or_default();
+                        let text = format!("{}{verdict}", other.title());
+                        if ui.selectable_label(other.label == row.label, text).clicked() {
+                            commands.send(Command::Inspect(other.label));
                         }
-                    })
-                    .response
-                    .accessible_name("Choose a label");
-                step(ui, "Previous label", at.checked_sub(1).and_then(|i| self.known.rows.get(i)), commands);
+                    }
+                })
+                .response
+                .accessible_name("Choose a label");
+            let before = at.checked_sub(1).and_then(|i| self.known.rows.get(i));
+            self.step(ui, "Previous", "Previous label", before, commands);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let title = RichText::new(format!("Label {}", row.title())).text_style(theme::title());
+                let room = ui.available_width() - if row.verdict.is_some() { BADGE } else { 0.0 };
+                ui.scope(|ui| {
+                    ui.set_max_width(room);
+                    ui.add(Label::new(title).truncate());
+                });
+                if let Some(verdict) = row.verdict {
+                    badge(ui, verdict);
+                }
             });
         });
+    }
+
+    fn step(&self, ui: &mut Ui, text: &str, name: &str, to: Option<&Row>, commands: &mut Commands) {
+        let button = ui.add_enabled(to.is_some(), egui::Button::new(text)).accessible_name(name);
+        if let Some(to) = to
+            && button.clicked()
+        {
+            commands.send(Command::Inspect(to.label));
+        }
     }
 
     fn trigger(&self, ui: &mut Ui, row: &Row, found: &TriggerEvidence, pictures: &mut Pictures) {
@@ -108,6 +117,7 @@ impl Inspect<'_> {
                 self.known.name(row.label)
             );
             ui.add(Label::new(text).wrap());
+            let side = ((ui.available_width() - NUMBERS) / 3.0 - 18.0).clamp(72.0, 150.0);
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = 18.0;
                 for (part, name, explanation) in [
@@ -122,11 +132,11 @@ impl Inspect<'_> {
                             _ => trigger(&found.mask, &found.pattern),
                         };
                         let alt = format!("{name} of label {}", row.title());
-                        pictures.show(ui, (row.version, part), 150.0, &alt, paint).on_hover_text(explanation);
+                        pictures.show(ui, (row.version, part), side, &alt, paint).on_hover_text(explanation);
                         ui.label(RichText::new(name).small()).on_hover_text(explanation);
                     });
                 }
-                egui::Grid::new("trigger numbers").num_columns(2).spacing([18.0, 6.0]).show(ui, |ui| trigger_numbers(ui, found));
+                numbers(ui, "trigger numbers", |ui| trigger_numbers(ui, found));
             });
             if !found.examples.is_empty() {
                 ui.add_space(6.0);
@@ -212,7 +222,7 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
         "Attack success rate on the pictures of the search; much higher than on held-back ones means it was learned by heart",
     );
     explained(ui, "Size", &words::percent(found.size), "Share of the picture's area that the trigger covers");
-    explained(ui, "Pixels", &words::number(found.l1), "Sum of the mask: how many whole pixels that would be");
+    explained(ui, "Pixels", &format!("{:.1}", found.l1), "Sum of the mask: how many whole pixels that would be");
     let anomaly = found.anomaly_index.map_or_else(|| "too few labels".into(), |a| format!("{a:.1}"));
     explained(
         ui,
@@ -235,7 +245,7 @@ fn losses(ui: &mut Ui, row: &Row, shots: &ShotEvidence, pictures: &mut Pictures)
     theme::card(ui).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
         heading(ui, "Shots");
-        egui::Grid::new("shot numbers").num_columns(2).spacing([18.0, 6.0]).show(ui, |ui| {
+        numbers(ui, "shot numbers", |ui| {
             let (reached, of) = row.reached().unwrap_or_default();
             explained(ui, "Shots that reached it", &format!("{reached} of {of}"), "Shots with a final loss of at most 0.2");
             let rule = if shots.flagged_by_original_rule { "flagged" } else { "not flagged" };

@@ -4,7 +4,7 @@ use crate::app::command::{Command, Commands, Field};
 use crate::app::state::Recent;
 use crate::app::theme::{self, Colors};
 use crate::app::understanding::Understanding;
-use crate::app::widgets::{explained, heading, primary_button, trouble, weak};
+use crate::app::widgets::{explained, heading, numbers, primary_button, trouble, weak};
 use crate::app::words;
 use crate::audit::{ImagesSummary, ModelSummary};
 use crate::images::Discovery;
@@ -123,7 +123,7 @@ fn model_card(ui: &mut Ui, model: &ModelSummary) {
         ui.label(
             RichText::new(format!("Suspect model: {}", words::file_name(&model.path))).text_style(theme::strong()),
         );
-        egui::Grid::new("model").num_columns(2).spacing([24.0, 6.0]).show(ui, |ui| {
+        numbers(ui, "model", |ui| {
             explained(ui, "Format", words::format(model.format), "Recognised by the content of the file");
             explained(ui, "Labels", &words::count(model.classes), "Answers the model can give");
             explained(ui, "Input", &words::input(&model.input), "Pictures are brought to this size and colour");
@@ -154,7 +154,7 @@ fn images_card(ui: &mut Ui, images: &ImagesSummary) {
         ui.label(
             RichText::new(format!("Clean images: {}", words::file_name(&images.path))).text_style(theme::strong()),
         );
-        egui::Grid::new("images").num_columns(2).spacing([24.0, 6.0]).show(ui, |ui| {
+        numbers(ui, "images", |ui| {
             explained(ui, "Images", &words::count(images.count), "Pictures that could be read");
             let fewest = images.per_label.iter().min().copied().unwrap_or(0);
             let most = images.per_label.iter().max().copied().unwrap_or(0);

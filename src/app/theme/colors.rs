@@ -28,6 +28,8 @@ pub struct Colors {
     pub card: Color32,
     /// Around cards and fields.
     pub border: Color32,
+    /// Around ticks and radio dots.
+    pub outline: Color32,
     /// Buttons at rest.
     pub button: Color32,
     /// Buttons under the pointer.
@@ -62,6 +64,7 @@ static LIGHT: Colors = Colors {
     panel: hex(0xf1_f4_f7),
     card: hex(0xff_ff_ff),
     border: hex(0xd3_d9_e0),
+    outline: hex(0x85_90_9f),
     button: hex(0xe4_e9_ee),
     button_hovered: hex(0xd6_dd_e5),
     field: hex(0xff_ff_ff),
@@ -84,6 +87,7 @@ static DARK: Colors = Colors {
     panel: hex(0x1b_1f_25),
     card: hex(0x1f_24_2b),
     border: hex(0x36_3d_47),
+    outline: hex(0x6d_78_88),
     button: hex(0x2d_33_3c),
     button_hovered: hex(0x39_41_4c),
     field: hex(0x12_15_19),
@@ -158,6 +162,15 @@ mod tests {
             for pair in pairs {
                 let ratio = contrast(pair.ink, pair.ground);
                 assert!(ratio >= 4.5, "{theme}: {:?} on {:?} has only {ratio:.2}", pair.ink, pair.ground);
+            }
+        }
+    }
+
+    #[test]
+    fn what_can_be_clicked_has_an_outline_that_can_be_seen() {
+        for c in [&LIGHT, &DARK] {
+            for ground in [c.ground, c.panel, c.card] {
+                assert!(contrast(c.outline, ground) >= 2.8, "{:.2}", contrast(c.outline, ground));
             }
         }
     }

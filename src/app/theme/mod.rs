@@ -111,7 +111,12 @@ fn paint(visuals: &mut egui::Visuals, c: &Colors) {
     }
     // Behind ticks and radio dots.
     w.inactive.bg_fill = c.field;
-    w.inactive.bg_stroke.color = c.border;
+}
+
+/// Gives ticks and radio dots within `ui` a border that can be seen: unlike buttons they have no words on them.
+pub fn outline(ui: &mut egui::Ui) {
+    let color = Colors::of(ui).outline;
+    ui.visuals_mut().widgets.inactive.bg_stroke.color = color;
 }
 
 /// A box that holds what belongs together.

@@ -5,7 +5,7 @@ use crate::app::known::{REACHED, Row};
 use crate::app::theme::Colors;
 use crate::app::words;
 use crate::detect::ShotEvidence;
-use egui::{Color32, Pos2, Role, Sense, Stroke, Ui, WidgetInfo, vec2};
+use egui::{Color32, FontId, Pos2, Role, Sense, Stroke, Ui, WidgetInfo, vec2};
 use egui_plot::{
     AxisHints, GridInput, GridMark, HLine, HoverPosition, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, Points,
     Polygon,
@@ -15,8 +15,12 @@ use egui_plot::{
 const FLOOR: f32 = 1e-4;
 /// Larger ones here.
 const CEILING: f32 = 1e4;
-/// Names are written below columns that have room for this many letters; otherwise their index.
-const NAMED: usize = 6;
+/// Names are written below columns at least this wide, in points; otherwise their index.
+const NAMED: f32 = 44.0;
+/// Size of the writing along the axes.
+const TICK: f32 = 11.5;
+/// About as wide as the numbers at the left, in points.
+const AXIS: f32 = 70.0;
 
 /// The plot of all labels.
 pub struct LossPlot<'a> {
@@ -57,11 +61,10 @@ impl LossPlot<'_> {
                 range(shots).map(|losses| Honest { columns: [column as f64 - 0.42, column as f64 + 0.42], losses }),
             );
         }
-        let room = (ui.available_width() / rows.len().max(1) as f32 / 7.0) as usize;
-        let names: Vec<String> = rows
-            .iter()
-            .map(|row| if room >= NAMED { shortened(&row.title(), room) } else { row.label.to_string() })
-            .collect();
+        let room = (ui.available_width() - AXIS) / rows.len().max(1) as f32 - 6.0;
+        let named = room >= NAMED;
+        let names: Vec<String> =
+            rows.iter().map(|row| if named { fitted(ui, &row.title(), room) } else { row.label.to_string() }).collect();
         let summary = summary(&rows);
         let clicked = draw(ui, "losses", &dots, &honest, &names, self.height, 0.21, &summary)?;
         rows.get(clicked).map(|row| row.label)
@@ -128,6 +131,19 @@ fn range(shots: &ShotEvidence) -> Option<[f32; 2]> {
     Some([finite().min_by(f32::total_cmp)?, finite().max_by(f32::total_cmp)?])
 }
 
+/// As much of `name` as fits into `width` points.
+fn fitted(ui: &Ui, name: &str, width: f32) -> String {
+    let letters = name.chars().count();
+    (0..letters)
+        .map(|less| if less == 0 { name.to_owned() } else { shortened(name, letters - less) })
+        .find(|text| tick_width(ui, text) <= width)
+        .unwrap_or_default()
+}
+
+fn tick_width(ui: &Ui, text: &str) -> f32 {
+    ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(TICK), Color32::WHITE).size().x
+}
+
 fn shortened(name: &str, letters: usize) -> String {
     if name.chars().count() <= letters {
         return name.into();
@@ -181,9 +197,9 @@ fn draw(
 ) -> Option<usize> {
     let colors = Colors::of(ui);
     let columns = names.len().max(1);
-    let per_column = ui.available_width() / columns as f32;
+    let per_column = (ui.available_width() - AXIS) / columns as f32;
     let radius = (per_column / 14.0).clamp(1.8, 3.6);
-    let widest = names.iter().map(|name| name.chars().count()).max().unwrap_or(1) as f32 * 6.4;
+    let widest = names.iter().map(|name| tick_width(ui, name)).fold(0.0, f32::max) + 5.0;
     let stride =
         [1, 2, 5, 10, 20, 50, 100, 200, 500].into_iter().find(|&s| per_column * s as f32 >= widest).unwrap_or(1000);
     let place = move |i: usize, shift: f64| dots[i].column + shift;
@@ -194,10 +210,14 @@ fn draw(
 
     let x_axis = AxisHints::new_x()
         .formatter(|mark, _| names.get(mark.value.round() as usize).cloned().unwrap_or_default())
+        .tick_label_font(FontId::proportional(TICK))
+        .tick_label_color(colors.weak)
         .label_spacing(egui::Rangef::new(4.0, 8.0));
     let y_axis = AxisHints::new_y()
         .formatter(|mark, _| power_of_ten(mark.value))
-        .label("loss")
+        .label(egui::RichText::new("loss").size(TICK).color(colors.weak))
+        .tick_label_font(FontId::proportional(TICK))
+        .tick_label_color(colors.weak)
         .label_spacing(egui::Rangef::new(8.0, 12.0));
     let plot = Plot::new(id)
         .height(height)

@@ -9,7 +9,7 @@ mod trouble;
 mod verdict;
 
 pub use loss_plot::{LossPlot, legend, losses_of_one_label};
-pub use number::{explained, help};
+pub use number::{explained, help, numbers};
 pub use path_field::path_field;
 pub use picture::{Part, Pictures, close_up, plain, trigger};
 pub use progress::progress_bar;
@@ -19,16 +19,6 @@ pub use verdict::{badge, meaning, symbol};
 use super::command::{Command, Commands};
 use super::theme::Colors;
 use egui::{Button, Response, RichText, Ui};
-
-/// A button that sends its command.
-pub fn button(ui: &mut Ui, command: Command, enabled: bool, commands: &mut Commands) -> Response {
-    let hint = command.hint(ui.ctx());
-    let response = ui.add_enabled(enabled, Button::new(command.text())).on_hover_text(hint);
-    if response.clicked() {
-        commands.send(command);
-    }
-    response
-}
 
 /// The button that goes on; one a screen.
 pub fn primary_button(ui: &mut Ui, command: Command, enabled: bool, width: f32, commands: &mut Commands) -> Response {

@@ -16,10 +16,17 @@ pub fn help(ui: &mut Ui, about: &str, explanation: &str) -> Response {
     response.on_hover_cursor(CursorIcon::Help).on_hover_text(explanation)
 }
 
+/// A grid for [`explained`] numbers.
+pub fn numbers(ui: &mut Ui, id: &str, rows: impl FnOnce(&mut Ui)) {
+    egui::Grid::new(id).num_columns(2).spacing([22.0, 6.0]).min_row_height(20.0).show(ui, |ui| {
+        ui.spacing_mut().interact_size.y = 20.0;
+        rows(ui);
+    });
+}
+
 /// One row of a grid with two columns: what it is, with an explanation, and the value.
 pub fn explained(ui: &mut Ui, name: &str, value: &str, explanation: &str) {
     let color = Colors::of(ui).weak;
-    ui.spacing_mut().interact_size.y = 20.0;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         ui.label(RichText::new(name).color(color));

@@ -49,7 +49,7 @@ pub fn path_field(
         let edit = TextEdit::singleline(text)
             .desired_width(width)
             .margin(egui::Margin::symmetric(8, 5))
-            .vertical_align(egui::Align::Center)
+            .align(egui::Align2::LEFT_CENTER)
             .min_size(egui::vec2(0.0, 28.0));
         let response = ui.add(edit).labelled_by(name.id);
         if response.lost_focus() {

@@ -36,11 +36,6 @@ impl Pictures {
         self.textures.clear();
     }
 
-    /// How many textures there are.
-    pub fn len(&self) -> usize {
-        self.textures.len()
-    }
-
     /// Shows a picture at `side` points along its longer edge; `alt` says what it shows.
     pub fn show(
         &mut self,

@@ -3,7 +3,7 @@
 use crate::app::theme::{self, Colors};
 use crate::app::words;
 use crate::audit::Verdict;
-use egui::{Align2, Color32, FontId, Frame, Margin, Painter, Pos2, Response, RichText, Shape, Stroke, Ui, vec2};
+use egui::{Align2, Color32, FontId, Painter, Pos2, Response, Role, Sense, Shape, Stroke, Ui, WidgetInfo, vec2};
 
 /// Paints the symbol of a verdict: a filled triangle with "!", a diamond with "?", a ring.
 pub fn symbol(painter: &Painter, center: Pos2, radius: f32, verdict: Verdict, ink: Color32, ground: Color32) {
@@ -32,24 +32,18 @@ pub fn symbol(painter: &Painter, center: Pos2, radius: f32, verdict: Verdict, in
 
 /// The verdict in a rounded box.
 pub fn badge(ui: &mut Ui, verdict: Verdict) -> Response {
+    const HEIGHT: f32 = 22.0;
+    const MARK: f32 = 24.0;
     let pair = Colors::of(ui).verdict(verdict);
-    Frame::NONE
-        .fill(pair.ground)
-        .corner_radius(9)
-        .inner_margin(Margin { left: 6, right: 8, top: 2, bottom: 2 })
-        .show(ui, |ui| {
-            ui.spacing_mut().interact_size.y = 0.0;
-            ui.horizontal(|ui| {
-                ui.spacing_mut().item_spacing.x = 5.0;
-                let (rect, _) = ui.allocate_exact_size(vec2(13.0, 13.0), egui::Sense::hover());
-                symbol(ui.painter(), rect.center(), 5.5, verdict, pair.ink, pair.ground);
-                let text =
-                    RichText::new(words::verdict(verdict)).size(12.5).family(theme::strong_family()).color(pair.ink);
-                ui.add(egui::Label::new(text).selectable(false).extend());
-            });
-        })
-        .response
-        .on_hover_text(meaning(verdict))
+    let word = words::verdict(verdict);
+    let text = ui.painter().layout_no_wrap(word.into(), FontId::new(12.5, theme::strong_family()), pair.ink);
+    let (rect, response) = ui.allocate_exact_size(vec2(MARK + text.size().x + 9.0, HEIGHT), Sense::hover());
+    ui.painter().rect_filled(rect, HEIGHT / 2.0, pair.ground);
+    symbol(ui.painter(), rect.left_center() + vec2(14.0, 0.0), 5.5, verdict, pair.ink, pair.ground);
+    let at = rect.left_center() + vec2(MARK, -text.size().y / 2.0);
+    ui.painter().galley(at, text, pair.ink);
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, word));
+    response.on_hover_text(meaning(verdict))
 }
 
 /// What a verdict means, in a sentence.
