@@ -19,10 +19,8 @@ fn refused(model: &Path, images: Option<&Path>, options: &[&str]) -> String {
     for name in ["inspect", "audit"] {
         let mut command = command(home.path(), [name]);
         command.arg(model).args(options);
-        match images {
-            Some(images) => drop(command.arg(images)),
-            None if name == "audit" => drop(command.arg(&good)),
-            None => {}
+        if let Some(images) = images.or((name == "audit").then_some(good.as_path())) {
+            command.arg(images);
         }
         let Ended { status, out, err } = ended(command);
         assert_eq!(status, 1, "{name}: {out}\n{err}");
