@@ -10,7 +10,7 @@ use candle_core::Device;
 use std::path::Path;
 
 fn little() -> Plan {
-    Plan { training: 10, clean: 3, test: 2, epochs: 1, rate: 0.1, target: 2, attack: Patch::hazard(4, 1) }
+    Plan { training: 3, clean: 3, test: 2, epochs: 1, rate: 0.1, target: 2, attack: Patch::hazard(4, 1) }
 }
 
 fn classifier(path: &Path) -> Classifier {
