@@ -23,6 +23,7 @@ pub enum Phase {
 
 /// Something became known.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a few events a second; boxes would only clutter every match")]
 pub enum Event {
     /// A stage began.
     Phase(Phase),

@@ -76,7 +76,7 @@ pub(super) fn fire(
 
     let (done, failure) = each(&batches, cores(), |batch| {
         let shots = volley(&subject.suspect, &first.classifier, batch, "Shots at every label of the suspect model")?;
-        let fresh: Vec<ShotEvidence> = shots.iter().map(|s| evidence_of(s)).collect::<Result<_, _>>()?;
+        let fresh: Vec<ShotEvidence> = shots.iter().map(evidence_of).collect::<Result<_, _>>()?;
         fresh.iter().for_each(|e| events(Event::Shots(e.clone())));
         Ok(fresh)
     });

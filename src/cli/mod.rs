@@ -1,7 +1,7 @@
 //! The command line: the same jobs as the window, printed; JSON, pictures and exit codes.
 //!
 //! In: the arguments of the process. Out: text on standard output, progress and errors on standard error, an
-//! [`Exit`] status. One file a command. Never computes, never decides; what a stranger wrote (names of
+//! exit status. One file a command. Never computes, never decides; what a stranger wrote (names of
 //! labels, nodes, files) is made harmless before it reaches a terminal.
 
 mod arguments;

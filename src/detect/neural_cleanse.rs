@@ -149,7 +149,7 @@ impl<'a> Hunt<'a> {
             self.steps += 1;
             self.hits += right;
             self.seen += x.dim(0)?;
-            if self.steps % WINDOW == 0 {
+            if self.steps.is_multiple_of(WINDOW) {
                 self.judge(mask, pattern)?;
             }
         }

@@ -172,7 +172,7 @@ impl Range<'_> {
             let (one, two) = self.losses(&var, &live.targets)?;
             let gradient = gradient_of(&(&one + &two)?.neg()?, &var)?;
             let last = step == self.how.steps;
-            if step % LOOK_EVERY == 0 || last {
+            if step.is_multiple_of(LOOK_EVERY) || last {
                 let (one, two) = (one.to_vec1::<f32>()?, two.to_vec1::<f32>()?);
                 let mut stay = Vec::with_capacity(live.rows.len());
                 for (k, &row) in live.rows.iter().enumerate() {
@@ -216,7 +216,7 @@ impl Range<'_> {
             let (one, two) = self.losses(&var, &live.targets)?;
             let gradient = gradient_of(&(&one - two.mul(&weights)?)?, &var)?;
             let last = step == self.how.steps;
-            if step % LOOK_EVERY == 0 || last {
+            if step.is_multiple_of(LOOK_EVERY) || last {
                 let (one, two) = (one.to_vec1::<f32>()?, two.to_vec1::<f32>()?);
                 let pixels = squash(&live.v)?;
                 let mut stay = Vec::with_capacity(live.rows.len());

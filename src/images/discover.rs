@@ -22,8 +22,12 @@ const KEPT: [usize; 2] = [5, 4];
 /// Pixels of a picture above which fewer images are used.
 const FULL_AREA: usize = 128 * 128;
 /// Pixels the final accuracy is measured on at most, and images it is measured on at least.
-const FINAL_PIXELS: usize = 20_000_000;
+const FINAL_PIXELS: usize = 5_000 * 32 * 32;
 const FINAL_IMAGES: usize = 2_000;
+/// Standard errors of a sample by which a candidate may fall short of the best and still go on, and the least
+/// such gap in accuracy.
+const GAP_ERRORS: f32 = 4.0;
+const LEAST_GAP: f32 = 0.03;
 /// Sizes tried where a model takes any, beside the images' own.
 const SIZES: [usize; 9] = [28, 32, 64, 96, 128, 160, 192, 224, 299];
 /// Normalisations tried at each further size.
@@ -35,7 +39,7 @@ const FALL: f32 = 0.15;
 const NOISE: f32 = 0.005;
 const NOISE_ERRORS: f32 = 1.0;
 /// Factor by which its loss may exceed the best's.
-const NOISE_LOSS: f32 = 1.05;
+const NOISE_LOSS: f32 = 1.5;
 /// Images on which the order of labels is examined when nothing else fits.
 const ORDER_IMAGES: usize = 1_000;
 const STAGE: &str = "Finding the preprocessing";
@@ -92,8 +96,10 @@ struct Tried {
     simplicity: usize,
     accuracy: f32,
     loss: f32,
-    /// Share of images that get their label's most frequent answer.
+    /// Share that would be right with the labels in another order.
     consistency: f32,
+    /// Images of the sample.
+    images: usize,
 }
 
 impl Search<'_> {
@@ -104,12 +110,14 @@ impl Search<'_> {
 
         let mut coarse = self.coarse(images)?;
         rank(&mut coarse);
-        let kept: Vec<Tried> = coarse.iter().take(KEPT[0]).flat_map(|t| both_orders(t, channels)).collect();
+        let kept: Vec<Tried> = promising(&coarse, KEPT[0]).iter().flat_map(|t| both_orders(t, channels)).collect();
         let mut middle = self.again(&kept, images, STAGES[1], 0.4, 0.6)?;
         rank(&mut middle);
-        let mut fine = self.again(&middle[..middle.len().min(KEPT[1])], images, STAGES[2], 0.6, 0.8)?;
+        let left = promising(&middle, KEPT[1]);
+        // The last one standing is measured on more images below anyway.
+        let mut fine = if left.len() == 1 { left.to_vec() } else { self.again(left, images, STAGES[2], 0.6, 0.8)? };
         rank(&mut fine);
-        simplest_within_noise(&mut fine, images.len().min(STAGES[2]));
+        simplest_within_noise(&mut fine);
 
         let best = fine[0].preprocessing.clone();
         let all = self.at_size(&final_images(images, best.size), best.size)?;
@@ -237,6 +245,13 @@ impl Search<'_> {
     }
 }
 
+impl Tried {
+    /// Of the accuracy, by the binomial distribution.
+    fn standard_error(&self) -> f32 {
+        (self.accuracy * (1.0 - self.accuracy) / self.images.max(1) as f32).sqrt()
+    }
+}
+
 fn tried(preprocessing: Preprocessing, simplicity: usize, answers: &Answers, sample: &ImageSet) -> Tried {
     Tried {
         preprocessing,
@@ -244,6 +259,7 @@ fn tried(preprocessing: Preprocessing, simplicity: usize, answers: &Answers, sam
         accuracy: answers.accuracy(sample),
         loss: answers.loss,
         consistency: consistency(answers, sample),
+        images: sample.len(),
     }
 }
 
@@ -265,6 +281,14 @@ fn final_images(images: &ImageSet, size: [usize; 2]) -> ImageSet {
     images.subset(&(0..fit).map(|i| i * n / fit).collect::<Vec<_>>())
 }
 
+/// The first of a ranked list: at most `most`, none clearly worse than the best.
+fn promising(ranked: &[Tried], most: usize) -> &[Tried] {
+    let Some(best) = ranked.first() else { return ranked };
+    let least = best.accuracy - (GAP_ERRORS * best.standard_error()).max(LEAST_GAP);
+    let close = ranked.iter().take(most).take_while(|t| t.accuracy >= least).count();
+    &ranked[..close]
+}
+
 fn both_orders(t: &Tried, channels: usize) -> Vec<Tried> {
     let mut both = vec![t.clone()];
     if channels == 3 {
@@ -284,10 +308,9 @@ fn rank(list: &mut [Tried]) {
 }
 
 /// Puts the simplest of those that cannot be told from the best in front. `list` is ranked.
-fn simplest_within_noise(list: &mut [Tried], n: usize) {
+fn simplest_within_noise(list: &mut [Tried]) {
     let Some(best) = list.first() else { return };
-    let error = (best.accuracy * (1.0 - best.accuracy) / n.max(1) as f32).sqrt();
-    let (accuracy, loss) = (best.accuracy - NOISE.min(NOISE_ERRORS * error), best.loss * NOISE_LOSS);
+    let (accuracy, loss) = (best.accuracy - NOISE.min(NOISE_ERRORS * best.standard_error()), best.loss * NOISE_LOSS);
     let alike = |t: &Tried| t.accuracy >= accuracy && t.loss <= loss;
     let simplest = (0..list.len()).filter(|&i| alike(&list[i])).min_by_key(|&i| list[i].simplicity);
     if let Some(i) = simplest {

@@ -64,8 +64,8 @@ fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.0, 87.0);
     let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
     let r = x - n * LN2_HIGH - n * LN2_LOW;
-    let p = 1.0
-        + r * (1.0 + r * (0.5 + r * (1.666_666_5e-1 + r * (4.166_579_5e-2 + r * (8.333_451_9e-3 + r * 1.398_2e-3)))));
+    let p =
+        1.0 + r * (1.0 + r * (0.5 + r * (1.666_666_5e-1 + r * (4.166_58e-2 + r * (8.333_452e-3 + r * 1.398_2e-3)))));
     p * f32::from_bits(((n as i32 + 127) << 23) as u32)
 }
 

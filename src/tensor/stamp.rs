@@ -87,10 +87,9 @@ impl CustomOp3 for Stamp {
             }
         }
         let mut to_mask = vec![0.0_f32; area];
-        for ch in 0..c {
-            for i in 0..area {
-                let k = ch * area + i;
-                to_mask[i] += p[k] * sum_g[k] - sum_gx[k];
+        for ((p, g), gx) in p.chunks(area).zip(sum_g.chunks(area)).zip(sum_gx.chunks(area)) {
+            for (((to_mask, p), g), gx) in to_mask.iter_mut().zip(p).zip(g).zip(gx) {
+                *to_mask += p * g - gx;
             }
         }
         let to_mask = Tensor::from_vec(to_mask, (1, 1, h, w), grad.device())?;

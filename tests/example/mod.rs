@@ -153,7 +153,8 @@ fn shots(label: usize, verdict: Verdict, random: &mut Random) -> ShotEvidence {
 
 fn trigger(label: usize, verdict: Verdict, random: &mut Random) -> TriggerEvidence {
     let small = verdict == Verdict::Infected;
-    let covers = |x: usize, y: usize| if small { x >= 28 && x < 31 && y >= 28 && y < 31 } else { (x + 2 * y) % 7 < 2 };
+    let covers =
+        |x: usize, y: usize| if small { (28..31).contains(&x) && (28..31).contains(&y) } else { (x + 2 * y) % 7 < 2 };
     let mask: Vec<f32> = plane(|x, y| if covers(x, y) { 1.0 } else { 0.0 }).collect();
     let pattern: Vec<f32> = (0..3)
         .flat_map(|c| plane(move |x, y| if (x + y + c) % 2 == 0 { 0.95 } else { 0.1 }).collect::<Vec<_>>())

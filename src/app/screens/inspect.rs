@@ -268,7 +268,7 @@ fn losses(ui: &mut Ui, row: &Row, shots: &ShotEvidence, pictures: &mut Pictures)
             let steps = shots.steps.iter().sum::<usize>() / shots.steps.len().max(1);
             explained(ui, "Steps a shot", &words::count(steps), "Optimiser steps until a shot was decided, on average");
         });
-        ui.horizontal(|ui| legend(ui));
+        ui.horizontal(legend);
         losses_of_one_label(ui, row, 190.0);
         if !shots.points.is_empty() {
             ui.label(RichText::new("Where the shots ended").text_style(theme::strong()));

@@ -12,9 +12,9 @@ use egui_plot::{
 };
 
 /// Smaller losses are drawn here: nothing is learned from how far below 0.2 they are.
-const FLOOR: f32 = 1e-4;
+const FLOOR: f64 = 1e-4;
 /// Larger ones here.
-const CEILING: f32 = 1e4;
+const CEILING: f64 = 1e4;
 /// Names are written below columns at least this wide, in points; otherwise their index.
 const NAMED: f32 = 44.0;
 /// Size of the writing along the axes.
@@ -178,8 +178,8 @@ fn median(values: &[f32]) -> Option<f32> {
 }
 
 fn log(loss: f32) -> f64 {
-    let loss = if loss.is_nan() { CEILING } else { loss };
-    f64::from(loss.clamp(FLOOR, CEILING)).log10()
+    let loss = if loss.is_nan() { CEILING } else { f64::from(loss) };
+    loss.clamp(FLOOR, CEILING).log10()
 }
 
 /// Draws dots, bands and line; the column that was clicked. The reference's dots are `shift` columns
@@ -206,7 +206,7 @@ fn draw(
     let suspect: Vec<[f64; 2]> = dots.iter().enumerate().map(|(i, d)| [place(i, -shift), log(d.loss)]).collect();
     let compared: Vec<usize> = (0..dots.len()).filter(|&i| dots[i].reference.is_some()).collect();
     let reference: Vec<[f64; 2]> =
-        compared.iter().map(|&i| [place(i, shift), log(dots[i].reference.unwrap_or(CEILING))]).collect();
+        compared.iter().map(|&i| [place(i, shift), log(dots[i].reference.unwrap_or(f32::INFINITY))]).collect();
 
     let x_axis = AxisHints::new_x()
         .formatter(|mark, _| names.get(mark.value.round() as usize).cloned().unwrap_or_default())

@@ -1,7 +1,7 @@
 //! Road signs drawn by the program: the pictures of the sample and of the lab, owned by nobody else.
 //!
-//! In: a label and random numbers. Out: 32x32 RGB bytes: a [`face`](faces) of flat shapes, seen by a
-//! camera of varying distance, tilt and light in front of a varying background ([`scene`]).
+//! In: a label and random numbers. Out: 32x32 RGB bytes: a face of flat shapes, seen by a
+//! camera of varying distance, tilt and light in front of a varying background (`scene`).
 //! Uses additions, multiplications, divisions and square roots only, which every processor rounds
 //! alike: a seed gives the same bytes on every machine.
 

@@ -5,6 +5,7 @@
 //! order of the additions to one cell is the same wherever the cell lies in a tile, so that results
 //! do not depend on how the work was split.
 #![allow(unsafe_code)]
+#![allow(clippy::needless_range_loop, reason = "indices of register tiles, unrolled by the compiler")]
 
 /// Output channels of one tile.
 pub(super) const CHANNELS: usize = 8;
