@@ -31,7 +31,7 @@ finish() {
     rm -rf "$work"
 }
 trap finish EXIT
-for _ in $(seq 100); do
+for _ in $(seq 600); do
     [ -s "$work/display" ] && break
     sleep 0.1
 done
@@ -53,7 +53,11 @@ fail() {
 }
 # Line of the first widget whose name is, or begins with, $1.
 find_widget() {
-    awk -v name="$1" '{ rest = $0; sub(/^([^ ]+ ){5}/, "", rest); if (index(rest, name) == 1) { print; exit } }' "$work/widgets" 2>/dev/null
+    awk -v name="$1" '{
+        rest = $6
+        for (i = 7; i <= NF; i++) rest = rest " " $i
+        if (index(rest, name) == 1) { print; exit }
+    }' "$work/widgets" 2>/dev/null
 }
 # wait_for NAME SECONDS
 wait_for() {
