@@ -199,7 +199,8 @@ pub fn open_window(order: Option<Order>) -> Result<(), String> {
     if let Ok(icon) = eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon/icon-128.png")) {
         viewport = viewport.with_icon(icon);
     }
-    let options = eframe::NativeOptions { viewport, ..Default::default() };
+    // Starts faster and needs less memory than wgpu, which the tests bring along.
+    let options = eframe::NativeOptions { viewport, renderer: eframe::Renderer::Glow, ..Default::default() };
     let start = Box::new(move |creation: &eframe::CreationContext<'_>| {
         theme::install(&creation.egui_ctx);
         widget_map::install(&creation.egui_ctx);
