@@ -88,7 +88,7 @@ click "Try the sample"
 wait_for "Stop" 30
 sleep 2
 picture 2-running
-wait_for "Why?" "${POISDETC_DRIVE_SECONDS:-180}"
+wait_for "Why?" "${POISDETC_DRIVE_SECONDS:-600}"
 picture 3-verdict
 click "Why?"
 picture 4-why
