@@ -98,7 +98,9 @@ picture 5-inspect
 click "Theme"
 click "Dark"
 picture 6-dark
-# Synthetic keys do not reach a window without a window manager, so it is ended from outside.
-kill "$program"
-program=
-echo "driven to the last picture"
+xdotool key --window "$window" ctrl+q
+for _ in $(seq 50); do
+    kill -0 "$program" 2>/dev/null || { program=; echo "driven to the end"; exit 0; }
+    sleep 0.1
+done
+fail "the window did not close on Ctrl+Q"
