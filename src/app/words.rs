@@ -1,17 +1,10 @@
 //! Numbers and names in words for the screen: units always, sensible digits.
 
-use crate::audit::{Phase, Verdict};
+use crate::audit::Phase;
 use crate::model::{Format, InputSpec, Preprocessing};
 use std::path::Path;
 
-/// The word of a verdict. Never "clean".
-pub fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Infected => "Infected (confirmed)",
-        Verdict::Suspicious => "Suspicious",
-        Verdict::NoEvidence => "No evidence found",
-    }
-}
+pub use crate::report::words::{count, counted, verdict};
 
 /// What a stage of an audit does.
 pub fn phase(phase: Phase) -> &'static str {
@@ -42,24 +35,6 @@ pub fn number(value: f32) -> String {
         x if x < 1000.0 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
     }
-}
-
-/// A count: "2,150".
-pub fn count(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// "1 image", "2,150 images".
-pub fn counted(n: usize, one: &str, many: &str) -> String {
-    format!("{} {}", count(n), if n == 1 { one } else { many })
 }
 
 /// A time: "8 s", "1 min 20 s", "2 h 5 min".
@@ -131,12 +106,5 @@ mod tests {
             [0.0, 0.000_01, 0.000_12, 0.0213, 3.216, 42.58, 1234.5].map(number),
             ["0", "< 0.0001", "0.0001", "0.021", "3.22", "42.6", "1234"]
         );
-    }
-
-    #[test]
-    fn no_verdict_says_clean() {
-        for v in [Verdict::Infected, Verdict::Suspicious, Verdict::NoEvidence] {
-            assert!(!verdict(v).to_lowercase().contains("clean"));
-        }
     }
 }
