@@ -3,8 +3,8 @@
 //! In: a [`Monitor`] handed down from whoever started the work. Out: [`Step`]s to its listener.
 //! Never prints, never blocks, knows nothing of threads or screens.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Somebody asked the work to stop; what was done so far is kept by the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +81,23 @@ impl Monitor {
             }),
         }
     }
+
+    /// Monitors for `n` pieces done at the same time: the whole is as far as they are on average. Share
+    /// the stop flag.
+    pub fn side_by_side(&self, n: usize) -> Vec<Self> {
+        let shares = Arc::new(Mutex::new(vec![0.0; n]));
+        let one = |i: usize| {
+            let (listener, shares) = (Arc::clone(&self.listener), Arc::clone(&shares));
+            self.with_listener(move |s: Step| {
+                let mean = shares.lock().ok().map(|mut shares| {
+                    shares[i] = s.fraction.unwrap_or(shares[i]);
+                    shares.iter().sum::<f32>() / n as f32
+                });
+                listener(Step { stage: s.stage, fraction: mean });
+            })
+        };
+        (0..n).map(one).collect()
+    }
 }
 
 impl std::fmt::Debug for Monitor {
@@ -92,7 +109,6 @@ impl std::fmt::Debug for Monitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
 
     #[test]
     fn parts_report_their_share_of_the_whole_and_stop_together() {
@@ -103,7 +119,13 @@ mod tests {
         part.step("half of the part", 0.5);
         part.step("unknown", None);
         assert_eq!(*seen.lock().unwrap(), vec![Some(0.6), None]);
+        seen.lock().unwrap().clear();
+        let pieces = whole.side_by_side(2);
+        pieces[0].step("one", 0.5);
+        pieces[1].step("other", 1.0);
+        assert_eq!(*seen.lock().unwrap(), vec![Some(0.25), Some(0.75)]);
         whole.stop();
         assert_eq!(part.check(), Err(Stopped));
+        assert_eq!(pieces[1].check(), Err(Stopped));
     }
 }

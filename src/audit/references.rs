@@ -4,6 +4,7 @@
 //! like side by side.
 
 use super::run::{AuditError, Subject};
+use super::workers::{cores, each};
 use super::{Order, ReferenceSummary};
 use crate::images::{self, Wanted};
 use crate::model::{self, Classifier};
@@ -22,13 +23,14 @@ const THOROUGH: usize = 3;
 /// More images than this do not make a reference better, only slower to train.
 const ENOUGH_IMAGES: usize = 4000;
 
-/// Opens or trains the references one after the other; each is handed to `ready` when it is.
+/// Opens the reference of the user, then trains those still wanting, side by side: their networks are
+/// too small to keep all cores busy one at a time. Each is handed to `ready` when it is.
 pub(super) fn prepare(
     order: &Order,
     subject: &Subject,
     known_clean: &mut Vec<Reference>,
     monitor: &Monitor,
-    ready: &dyn Fn(&Reference),
+    ready: &(dyn Fn(&Reference) + Sync),
 ) -> Result<(), AuditError> {
     if let Some(path) = &order.reference {
         monitor.step("Opening the reference model", 0.0);
@@ -37,13 +39,16 @@ pub(super) fn prepare(
         known_clean.push(reference);
     }
     let wanted = if order.settings.thorough { THOROUGH } else { QUICK };
-    for i in known_clean.len()..wanted {
-        let part = monitor.part(i as f32 / wanted as f32, (i + 1) as f32 / wanted as f32);
-        let reference = trained(i, order, subject, &part)?;
+    let missing: Vec<usize> = (known_clean.len()..wanted).collect();
+    let monitors = monitor.side_by_side(missing.len());
+    let tasks: Vec<(usize, Monitor)> = missing.into_iter().zip(monitors).collect();
+    let (done, failure) = each(&tasks, cores(), |(i, monitor)| {
+        let reference = trained(*i, order, subject, monitor)?;
         ready(&reference);
-        known_clean.push(reference);
-    }
-    Ok(())
+        Ok(reference)
+    });
+    known_clean.extend(done.into_iter().flatten());
+    failure.map_or(Ok(()), Err)
 }
 
 /// A reference the user vouches for.
@@ -65,8 +70,10 @@ fn opened(
     let wanted =
         Wanted { channels: Some(model.input.channels), size: model.input.size, label_names: order.label_names.clone() };
     let images = images::open(&order.images, &wanted, monitor)?;
-    let discovery = images::discover(&model, &images, &subject.device, monitor)
-        .map_err(|e| AuditError::Reference(e.to_string()))?;
+    let discovery = images::discover(&model, &images, &subject.device, monitor).map_err(|e| match e {
+        images::ImageError::Stopped(s) => AuditError::Stopped(s),
+        other => AuditError::Reference(other.to_string()),
+    })?;
     let best = discovery.candidates.first();
     let preprocessing = best.map(|c| c.preprocessing.clone()).ok_or(AuditError::Stopped(Stopped))?;
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
