@@ -3,6 +3,7 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::squash::exp;
 use super::storage;
 
 /// Numbers that one thread takes at a time.
@@ -51,10 +52,61 @@ impl CustomOp1 for Relu {
     }
 }
 
+/// x where positive, `alpha * (e^x - 1)` elsewhere (Clevert et al., arXiv 1511.07289). candle calls the
+/// scalar exponential for every element, twice with the gradient.
+///
+/// # Errors
+/// Where the tensor is not `f32`.
+pub fn elu(x: &Tensor, alpha: f32) -> Result<Tensor> {
+    if x.device().is_cpu() { x.contiguous()?.apply_op1(Elu { alpha }) } else { x.elu(f64::from(alpha)) }
+}
+
+struct Elu {
+    alpha: f32,
+}
+
+impl CustomOp1 for Elu {
+    fn name(&self) -> &'static str {
+        "elu"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = storage::slice(x, layout)?;
+        let alpha = self.alpha;
+        let mut out = vec![0.0; x.len()];
+        out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(out, x)| {
+            for (out, &x) in out.iter_mut().zip(x) {
+                let below = alpha * (exp(x.min(0.0)) - 1.0);
+                // Written this way round a NaN stays one.
+                *out = if x <= 0.0 { below } else { x };
+            }
+        });
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+
+    fn bwd(&self, x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let alpha = self.alpha;
+        let x_here = x.contiguous()?;
+        let gradient = storage::read3(&grad.contiguous()?, &x_here, y, |grad, x, y| {
+            let mut out = vec![0.0; y.len()];
+            let inputs = x.par_chunks(PIECE).zip(y.par_chunks(PIECE)).zip(grad.par_chunks(PIECE));
+            out.par_chunks_mut(PIECE).zip(inputs).for_each(|(out, ((x, y), grad))| {
+                for (((out, &x), &y), &g) in out.iter_mut().zip(x).zip(y).zip(grad) {
+                    // Below zero the slope is alpha * e^x = y + alpha.
+                    *out = if x > 0.0 { g } else { g * (y + alpha) };
+                }
+            });
+            out
+        })?;
+        Ok(Some(Tensor::from_vec(gradient, x.shape(), x.device())?))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use crate::tensor::check::gradients_match_differences;
     use candle_core::{Device, Var};
 
     #[test]
@@ -67,6 +119,21 @@ mod tests {
         let weights = Tensor::new(&[1_f32, 2.0, 3.0, 4.0, 5.0], &Device::Cpu).unwrap();
         let grads = y.narrow(0, 0, 4).unwrap().mul(&weights.narrow(0, 0, 4).unwrap()).unwrap().backward().unwrap();
         assert_eq!(grads.get(&x).unwrap().to_vec1::<f32>().unwrap(), [0.0, 0.0, 0.0, 4.0, 0.0]);
+    }
+
+    #[test]
+    fn elu_agrees_with_the_library_function_and_its_slope_with_differences() {
+        let values = [-90_f32, -3.0, -0.5, -1e-3, 0.0, 1e-3, 0.7, 4.0];
+        let x = Tensor::new(&values, &Device::Cpu).unwrap();
+        for (i, y) in elu(&x, 0.8).unwrap().to_vec1::<f32>().unwrap().into_iter().enumerate() {
+            let wanted = if values[i] > 0.0 { values[i] } else { 0.8 * values[i].exp_m1() };
+            assert!((y - wanted).abs() < 1e-6, "elu({}) = {y}, not {wanted}", values[i]);
+        }
+        assert!(
+            elu(&Tensor::new(&[f32::NAN], &Device::Cpu).unwrap(), 1.0).unwrap().to_vec1::<f32>().unwrap()[0].is_nan()
+        );
+        let x = Tensor::new(&[[-2_f32, -0.6, 0.4], [1.5, -0.2, -1.1]], &Device::Cpu).unwrap();
+        gradients_match_differences(&[x], 1e-2, "elu", |x| elu(&x[0].t()?, 0.8));
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod storage;
 pub mod threads;
 mod window;
 
-pub use activation::relu;
+pub use activation::{elu, relu};
 pub use adam::Adam;
 pub use conv::{Conv2d, conv2d};
 pub use loss::{answers, cross_entropy, log_softmax};

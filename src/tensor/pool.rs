@@ -104,6 +104,13 @@ impl Sliding {
         (self.n * self.c, self.rows.size * self.columns.size, self.rows.out * self.columns.out)
     }
 
+    /// Whether these are the usual windows of two by two, side by side and nowhere in the padding.
+    fn halves(&self) -> bool {
+        [&self.rows, &self.columns].iter().all(|axis| {
+            (axis.kernel, axis.stride, axis.dilation, axis.pads[0]) == (2, 2, 1, 0) && 2 * axis.out <= axis.size
+        })
+    }
+
     /// For output row `y`, calls `f(columns, cells)` for each tap in reading order: at the `i`-th of
     /// the output `columns` the tap lies on the `i`-th of `cells`, a range and step in the input plane.
     fn taps(&self, y: usize, mut f: impl FnMut(std::ops::Range<usize>, std::ops::Range<usize>)) {
@@ -119,6 +126,9 @@ impl Sliding {
     }
 }
 
+/// Planes that one thread takes at least.
+const PLANES: usize = 16;
+
 struct MaxPool(Sliding);
 
 impl CustomOp1 for MaxPool {
@@ -130,7 +140,11 @@ impl CustomOp1 for MaxPool {
         let x = storage::slice(x, layout)?;
         let ((planes, cells, outputs), wide, step) = (self.0.sizes(), self.0.columns.out, self.0.columns.stride);
         let mut out = vec![f32::NEG_INFINITY; planes * outputs];
-        out.par_chunks_mut(outputs.max(1)).zip(x.par_chunks(cells.max(1))).for_each(|(out, x)| {
+        let halving = self.0.halves();
+        out.par_chunks_mut(outputs.max(1)).zip(x.par_chunks(cells.max(1))).with_min_len(PLANES).for_each(|(out, x)| {
+            if halving {
+                return halving::maxima(x, self.0.columns.size, out, wide);
+            }
             for (y, out) in out.chunks_mut(wide).enumerate() {
                 self.0.taps(y, |columns, cells| {
                     for (out, &x) in out[columns].iter_mut().zip(x[cells].iter().step_by(step)) {
@@ -155,24 +169,32 @@ impl MaxPool {
     fn gradient(&self, x: &[f32], y: &[f32], g: &[f32]) -> Vec<f32> {
         let ((planes, cells, outputs), wide, step) = (self.0.sizes(), self.0.columns.out, self.0.columns.stride);
         let mut out = vec![0.0; planes * cells];
-        out.par_chunks_mut(cells.max(1)).enumerate().for_each_init(Vec::new, |left, (plane, out)| {
-            let x = &x[plane * cells..][..cells];
-            let maxima = y[plane * outputs..][..outputs].chunks(wide);
-            for (row, (maxima, g)) in maxima.zip(g[plane * outputs..].chunks(wide)).enumerate() {
-                left.clear();
-                left.extend_from_slice(g);
-                self.0.taps(row, |columns, cells| {
-                    let inputs = out[cells.clone()].iter_mut().step_by(step).zip(x[cells].iter().step_by(step));
-                    let outputs = maxima[columns.clone()].iter().zip(&mut left[columns]);
-                    for ((out, &x), (&max, left)) in inputs.zip(outputs) {
-                        // Once given away nothing is left for a later equal.
-                        if x == max || (x.is_nan() && max.is_nan()) {
-                            *out += std::mem::take(left);
+        let halving = self.0.halves();
+        out.par_chunks_mut(cells.max(1)).enumerate().with_min_len(PLANES).for_each_init(
+            Vec::new,
+            |left, (plane, out)| {
+                let x = &x[plane * cells..][..cells];
+                if halving {
+                    let (y, g) = (&y[plane * outputs..][..outputs], &g[plane * outputs..][..outputs]);
+                    return halving::gradient(x, self.0.columns.size, y, g, wide, out);
+                }
+                let maxima = y[plane * outputs..][..outputs].chunks(wide);
+                for (row, (maxima, g)) in maxima.zip(g[plane * outputs..].chunks(wide)).enumerate() {
+                    left.clear();
+                    left.extend_from_slice(g);
+                    self.0.taps(row, |columns, cells| {
+                        let inputs = out[cells.clone()].iter_mut().step_by(step).zip(x[cells].iter().step_by(step));
+                        let outputs = maxima[columns.clone()].iter().zip(&mut left[columns]);
+                        for ((out, &x), (&max, left)) in inputs.zip(outputs) {
+                            // Once given away nothing is left for a later equal.
+                            if x == max || (x.is_nan() && max.is_nan()) {
+                                *out += std::mem::take(left);
+                            }
                         }
-                    }
-                });
-            }
-        });
+                    });
+                }
+            },
+        );
         out
     }
 }
@@ -240,5 +262,6 @@ impl AvgPool {
     }
 }
 
+mod halving;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! One fused operation: candle's `tanh` calls the scalar library function for every element, which
 //! costs a small network as much as a convolution does.
 
+use super::storage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType};
 use rayon::prelude::*;
 
@@ -42,8 +43,16 @@ impl CustomOp1 for Squash {
 
     fn bwd(&self, _v: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         // T'(v) = 2 y (1 - y)
-        let slope = (y - y.sqr()?)?.affine(2.0, 0.0)?;
-        Ok(Some((grad * slope)?))
+        let gradient = storage::read2(y, &grad.contiguous()?, |y, grad| {
+            let mut out = vec![0.0; y.len()];
+            out.par_chunks_mut(PIECE).zip(y.par_chunks(PIECE).zip(grad.par_chunks(PIECE))).for_each(
+                |(out, (y, grad))| {
+                    out.iter_mut().zip(y).zip(grad).for_each(|((out, &y), &g)| *out = 2.0 * g * (y - y * y));
+                },
+            );
+            out
+        })?;
+        Ok(Some(Tensor::from_vec(gradient, y.shape(), y.device())?))
     }
 }
 
@@ -57,7 +66,7 @@ pub(super) fn contiguous_slice<'a, T: WithDType>(storage: &'a CpuStorage, layout
 }
 
 /// e^x by range reduction to `[-ln2/2, ln2/2]` and a polynomial; no branches, so that it vectorises.
-fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it rounds to an integer

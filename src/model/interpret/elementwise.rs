@@ -3,7 +3,7 @@
 use super::graft::with_gradient;
 use super::value::{Operands, checked_size};
 use crate::model::graph::{Binary, Unary};
-use crate::tensor::relu;
+use crate::tensor::{elu, relu};
 use candle_core::{DType, Result, Tensor};
 
 /// `function` of every element.
@@ -11,9 +11,9 @@ pub(super) fn unary(function: &Unary, x: &Tensor) -> Result<Tensor> {
     match *function {
         Unary::Relu => relu(x),
         Unary::LeakyRelu(slope) => x.detach().gt(0.0)?.where_cond(x, &(x * f64::from(slope))?),
-        Unary::Elu(alpha) => x.elu(f64::from(alpha)),
-        Unary::Selu { alpha, gamma } => x.elu(f64::from(alpha))? * f64::from(gamma),
-        Unary::Celu(alpha) => (x / f64::from(alpha))?.elu(1.0)? * f64::from(alpha),
+        Unary::Elu(alpha) => elu(x, alpha),
+        Unary::Selu { alpha, gamma } => elu(x, alpha)? * f64::from(gamma),
+        Unary::Celu(alpha) => elu(&(x / f64::from(alpha))?, 1.0)? * f64::from(alpha),
         Unary::Sigmoid => sigmoid(x),
         Unary::HardSigmoid { alpha, beta } => clip(&x.affine(f64::from(alpha), f64::from(beta))?, 0.0, 1.0),
         Unary::HardSwish => x * clip(&x.affine(1.0 / 6.0, 0.5)?, 0.0, 1.0)?,
