@@ -1,6 +1,7 @@
 //! Adam (Kingma and Ba, arXiv 1412.6980) on one tensor whose rows are independent problems, so that
 //! rows which are decided can leave while the others go on.
 
+use super::storage;
 use candle_core::{Result, Tensor};
 
 /// The state of the optimiser for one tensor.
@@ -30,6 +31,9 @@ impl Adam {
         let (b1, b2) = self.betas;
         let gradient = gradient.detach();
         self.steps += 1;
+        if parameter.device().is_cpu() {
+            return self.step_here(&parameter.detach().contiguous()?, &gradient.contiguous()?);
+        }
         let (first, second) = match self.moments.take() {
             None => (gradient.affine(1.0 - b1, 0.0)?, gradient.sqr()?.affine(1.0 - b2, 0.0)?),
             Some((m, v)) => (
@@ -41,6 +45,37 @@ impl Adam {
         let step = (first.affine(rate, 0.0)? / second.sqrt()?.affine(1.0, EPSILON)?)?;
         self.moments = Some((first, second));
         parameter.detach() - step
+    }
+
+    /// The same in one pass over the numbers, on the processor.
+    fn step_here(&mut self, parameter: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+        if parameter.dims() != gradient.dims() {
+            candle_core::bail!("a gradient of shape {:?} for {:?}", gradient.dims(), parameter.dims());
+        }
+        let (b1, b2) = (self.betas.0 as f32, self.betas.1 as f32);
+        let rate = self.rate * (1.0 - self.betas.1.powi(self.steps)).sqrt() / (1.0 - self.betas.0.powi(self.steps));
+        let (rate, epsilon) = (rate as f32, EPSILON as f32);
+        let (m, v) = match self.moments.take() {
+            Some(moments) => moments,
+            None => (gradient.zeros_like()?, gradient.zeros_like()?),
+        };
+        let new = storage::read2(parameter, gradient, |p, g| {
+            storage::read2(&m, &v, |m, v| {
+                let n = p.len();
+                let (mut moved, mut first, mut second) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+                let outs = moved.iter_mut().zip(&mut first).zip(&mut second);
+                let ins = p.iter().zip(g).zip(m).zip(v);
+                for (((moved, first), second), (((p, g), m), v)) in outs.zip(ins) {
+                    *first = b1 * m + (1.0 - b1) * g;
+                    *second = b2 * v + (1.0 - b2) * g * g;
+                    *moved = p - rate * *first / (second.sqrt() + epsilon);
+                }
+                [moved, first, second]
+            })
+        })??;
+        let [moved, first, second] = new.map(|values| Tensor::from_vec(values, parameter.shape(), parameter.device()));
+        self.moments = Some((first?, second?));
+        moved
     }
 
     /// Keeps only these rows of its state, in this order (`u32` indices).
