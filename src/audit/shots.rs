@@ -13,9 +13,10 @@ use crate::progress::Monitor;
 use candle_core::Tensor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Steps at most in each of the two long stages (published: 1000; shots that are decided leave early).
-const QUICK_STEPS: usize = 300;
-const THOROUGH_STEPS: usize = 1000;
+/// Steps at most in each of the two long stages and their size (published: 1000 of 0.01; shots that are
+/// decided leave early). The quick ones go as far as 300 published steps.
+const QUICK: (usize, f64) = (60, 0.05);
+const THOROUGH: (usize, f64) = (1000, poisdetc::RATE);
 /// Labels shot at in one batch: enough that small networks are kept busy, few enough that the
 /// window sees labels come in one after the other.
 const LABELS_A_BATCH: usize = 4;
@@ -36,12 +37,8 @@ pub(super) fn fire(
 ) -> Result<(), AuditError> {
     let Some(first) = known_clean.first() else { return Ok(()) };
     let settings = &order.settings;
-    let how = Shooting {
-        shots: settings.shots,
-        steps: if settings.thorough { THOROUGH_STEPS } else { QUICK_STEPS },
-        original_form: settings.original_form,
-        early: true,
-    };
+    let (steps, rate) = if settings.thorough { THOROUGH } else { QUICK };
+    let how = Shooting { shots: settings.shots, steps, rate, original_form: settings.original_form, early: true };
     let preprocessing = subject.suspect.preprocessing();
     let points = poisdetc::random_points(
         how.shots,
@@ -64,7 +61,7 @@ pub(super) fn fire(
         })
         .collect();
     let batches: Vec<&[usize]> = labels.chunks(LABELS_A_BATCH).collect();
-    let compared = if settings.thorough { labels.len() } else { labels.len().min(SEARCH_ALL.max(STAND_OUT)) };
+    let compared = how_many_stand_out(labels.len(), settings.thorough);
     let finished = AtomicUsize::new(0);
     let total = batches.len() + pairs.len() * compared.div_ceil(LABELS_A_BATCH);
     let volley = |one: &Classifier, two: &Classifier, labels: &[usize], what: &str| -> Result<Vec<Shots>, AuditError> {
@@ -113,17 +110,17 @@ pub(super) fn fire(
 /// All labels of a small or thoroughly examined model; otherwise those with the lowest typical loss.
 /// These are compared with honest models and searched for triggers.
 pub(super) fn standing_out(evidence: &Evidence, thorough: bool) -> Vec<usize> {
-    let classes = evidence.shots.len();
-    let mut labels: Vec<usize> = (0..classes).collect();
-    if thorough || classes <= SEARCH_ALL {
-        return labels;
-    }
+    let mut labels: Vec<usize> = (0..evidence.shots.len()).collect();
     let typical = |s: &Option<ShotEvidence>| s.as_ref().map_or(f32::INFINITY, |s| median(&s.losses));
     let typical: Vec<f32> = evidence.shots.iter().map(typical).collect();
     labels.sort_by(|&a, &b| typical[a].total_cmp(&typical[b]));
-    labels.truncate(STAND_OUT);
+    labels.truncate(how_many_stand_out(evidence.shots.len(), thorough));
     labels.sort_unstable();
     labels
+}
+
+fn how_many_stand_out(classes: usize, thorough: bool) -> usize {
+    if thorough || classes <= SEARCH_ALL { classes } else { STAND_OUT }
 }
 
 /// The evidence of one label before anything is known of honest models.

@@ -18,16 +18,17 @@ use candle_core::{Device, Tensor, Var};
 pub const REACHED: f32 = 0.2;
 /// The published rule flags a label when at least this share of its shots reached it.
 pub const SHARE: f32 = 0.5;
-/// Adam's step size in all three stages.
-const RATE: f64 = 0.01;
+/// Adam's step size in all three stages, as published.
+pub const RATE: f64 = 0.01;
 /// TensorFlow's defaults, which the published code uses.
 const BETAS: (f64, f64) = (0.9, 0.999);
 /// Steps of the first stage, called a filter in the published code although it filters nothing.
 const FILTER_STEPS: usize = 2;
 /// Keeps the inverse of the hyperbolic tangent finite at the ends of the range.
 const EDGE: f64 = 0.999_999_99;
-/// Every how many steps shots are looked at and those that are decided leave.
-const LOOK_EVERY: usize = 25;
+/// Shots are looked at, and those that are decided leave, when they could have moved this far in tanh
+/// space: every 25 steps of the published size.
+const LOOK_AFTER: f64 = 0.25;
 /// A ratio of losses is settled when it changes by less than this share between two looks, twice.
 const SETTLED: f32 = 0.02;
 /// A shot this low cannot tell more by going on.
@@ -44,11 +45,21 @@ pub struct Shooting {
     pub shots: usize,
     /// At most this many steps in each of the two long stages (published: 1000).
     pub steps: usize,
+    /// Adam's step size in the two long stages (published: [`RATE`]). Steps and size together say how
+    /// far a shot can move; fewer and longer ones reach the same places sooner and less smoothly.
+    pub rate: f64,
     /// The published form: points of the first stage are taken for points in tanh space a second
     /// time, which confines all shots to `[0.5, 0.88]`. Otherwise corrected.
     pub original_form: bool,
     /// Leave early where a shot is decided.
     pub early: bool,
+}
+
+impl Shooting {
+    /// Steps between two looks.
+    fn look_every(&self) -> usize {
+        ((LOOK_AFTER / self.rate).round() as usize).max(1)
+    }
 }
 
 /// What became of the shots at one label, one entry a shot.
@@ -165,21 +176,22 @@ impl Range<'_> {
         let mut ratios = vec![1.0; targets.len()];
         let mut steps = vec![0; targets.len()];
         let mut settled = vec![0; targets.len()];
-        let mut live = Live::new(base, targets)?;
+        let mut live = Live::new(base, targets, self.how.rate)?;
+        let look_every = self.how.look_every();
         for step in 1..=self.how.steps {
             self.monitor.check()?;
             let var = Var::from_tensor(&live.v)?;
             let (one, two) = self.losses(&var, &live.targets)?;
             let gradient = gradient_of(&(&one + &two)?.neg()?, &var)?;
             let last = step == self.how.steps;
-            if step.is_multiple_of(LOOK_EVERY) || last {
+            if step.is_multiple_of(look_every) || last {
                 let (one, two) = (one.to_vec1::<f32>()?, two.to_vec1::<f32>()?);
                 let mut stay = Vec::with_capacity(live.rows.len());
                 for (k, &row) in live.rows.iter().enumerate() {
                     // Below any loss that matters; keeps the ratio finite.
                     let ratio = one[k].max(1e-6) / two[k].max(1e-6);
                     let change = (ratio / ratios[row]).ln().abs();
-                    settled[row] = if step > LOOK_EVERY && change < SETTLED { settled[row] + 1 } else { 0 };
+                    settled[row] = if step > look_every && change < SETTLED { settled[row] + 1 } else { 0 };
                     ratios[row] = ratio;
                     steps[row] = step;
                     if !(self.how.early && settled[row] >= 2) {
@@ -207,7 +219,8 @@ impl Range<'_> {
             points: (0..n).map(|i| squash(&base.get(i)?)).collect::<Result<_, _>>()?,
         };
         let (mut best, mut waited) = (vec![f32::INFINITY; n], vec![0; n]);
-        let mut live = Live::new(base, targets)?;
+        let mut live = Live::new(base, targets, self.how.rate)?;
+        let look_every = self.how.look_every();
         for step in 1..=self.how.steps {
             self.monitor.check()?;
             let weights: Vec<f32> = live.rows.iter().map(|&r| ratios[r]).collect();
@@ -216,7 +229,7 @@ impl Range<'_> {
             let (one, two) = self.losses(&var, &live.targets)?;
             let gradient = gradient_of(&(&one - two.mul(&weights)?)?, &var)?;
             let last = step == self.how.steps;
-            if step.is_multiple_of(LOOK_EVERY) || last {
+            if step.is_multiple_of(look_every) || last {
                 let (one, two) = (one.to_vec1::<f32>()?, two.to_vec1::<f32>()?);
                 let pixels = squash(&live.v)?;
                 let mut stay = Vec::with_capacity(live.rows.len());
@@ -264,12 +277,12 @@ struct Live {
 }
 
 impl Live {
-    fn new(v: &Tensor, targets: &[u32]) -> candle_core::Result<Self> {
+    fn new(v: &Tensor, targets: &[u32], rate: f64) -> candle_core::Result<Self> {
         Ok(Self {
             v: v.clone(),
             targets: Tensor::new(targets, v.device())?,
             rows: (0..targets.len()).collect(),
-            adam: Adam::new(RATE, BETAS),
+            adam: Adam::new(rate, BETAS),
         })
     }
 
