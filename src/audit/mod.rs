@@ -4,6 +4,7 @@
 //! reports show. [`run`] does the work and streams [`Event`]s.
 //! Never prints, never draws; a detector never decides, [`verdict`] does.
 
+mod budget;
 mod document;
 mod event;
 mod opening;

@@ -1,5 +1,6 @@
 //! The PoisDetc phase: shots at every label, on the suspect and between models known clean.
 
+use super::budget::pictures_at_once;
 use super::pace::Pace;
 use super::references::Reference;
 use super::run::{AuditError, Evidence, Subject};
@@ -38,7 +39,16 @@ pub(super) fn fire(
     let Some(first) = known_clean.first() else { return Ok(()) };
     let settings = &order.settings;
     let (steps, rate) = if settings.thorough { THOROUGH } else { QUICK };
-    let how = Shooting { shots: settings.shots, steps, rate, original_form: settings.original_form, early: true };
+    let models: Vec<&Classifier> =
+        [&subject.suspect].into_iter().chain(known_clean.iter().map(|r| &r.classifier)).collect();
+    let how = Shooting {
+        shots: settings.shots,
+        steps,
+        rate,
+        original_form: settings.original_form,
+        early: true,
+        at_once: pictures_at_once(&models, settings.memory_budget)?,
+    };
     let preprocessing = subject.suspect.preprocessing();
     let points = poisdetc::random_points(
         how.shots,
@@ -108,8 +118,8 @@ pub(super) fn fire(
 }
 
 /// All labels of a small or thoroughly examined model; otherwise those with the lowest typical loss.
-/// These are compared with honest models and searched for triggers.
-pub(super) fn standing_out(evidence: &Evidence, thorough: bool) -> Vec<usize> {
+/// These are compared with honest models.
+fn standing_out(evidence: &Evidence, thorough: bool) -> Vec<usize> {
     let mut labels: Vec<usize> = (0..evidence.shots.len()).collect();
     let typical = |s: &Option<ShotEvidence>| s.as_ref().map_or(f32::INFINITY, |s| median(&s.losses));
     let typical: Vec<f32> = evidence.shots.iter().map(typical).collect();
@@ -119,7 +129,8 @@ pub(super) fn standing_out(evidence: &Evidence, thorough: bool) -> Vec<usize> {
     labels
 }
 
-fn how_many_stand_out(classes: usize, thorough: bool) -> usize {
+/// Labels of so many that are compared and searched.
+pub(super) fn how_many_stand_out(classes: usize, thorough: bool) -> usize {
     if thorough || classes <= SEARCH_ALL { classes } else { STAND_OUT }
 }
 

@@ -1,19 +1,22 @@
 //! The trigger phase: the smallest trigger towards every label that stands out, how well it works on
 //! images held back, and how large it would have to be on models known clean.
 
+use super::budget::pictures_at_once;
 use super::pace::Pace;
 use super::references::Reference;
 use super::run::{AuditError, Evidence, Subject};
-use super::shots::standing_out;
+use super::shots::how_many_stand_out;
 use super::workers::{cores, each};
 use super::{Event, Order, Phase};
-use crate::detect::neural_cleanse::{self, Search, anomaly_indices, attack_success};
+use crate::detect::neural_cleanse::{self, Hunt, Search, anomaly_indices, attack_success};
 use crate::detect::{Trigger, TriggerEvidence};
 use crate::progress::Monitor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Labels whose size is compared with models known clean: the smallest triggers.
 const COMPARED: usize = 4;
+/// Steps of the short search that chooses the labels of a larger model.
+const SCOUTING_STEPS: usize = 64;
 /// Held-back images a trigger is tried on at most.
 const TRIED_ON: usize = 1000;
 /// Pictures shown with and without the trigger.
@@ -30,8 +33,9 @@ pub(super) fn search(
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<(), AuditError> {
     let settings = &order.settings;
-    let how = if settings.thorough { Search::thorough() } else { Search::quick() };
-    let labels = standing_out(evidence, settings.thorough);
+    let mut how = if settings.thorough { Search::thorough() } else { Search::quick() };
+    how.batch = how.batch.min(pictures_at_once(&[&subject.suspect], settings.memory_budget)?);
+    let labels = scouted(order, subject, &how, pace, monitor)?;
     let compared = COMPARED.min(labels.len()) * known_clean.len();
     let total = (labels.len() + compared).max(1);
     let finished = AtomicUsize::new(0);
@@ -92,6 +96,39 @@ pub(super) fn search(
         evidence.triggers[label] = Some(trigger);
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// The labels worth a whole search, in order: all where few, else those at which a short one got furthest.
+/// The shots do not choose them: where suspect and references are networks of different kinds all labels
+/// look alike to them, and the infected one can be left out.
+fn scouted(
+    order: &Order,
+    subject: &Subject,
+    how: &Search,
+    pace: &Pace<'_>,
+    monitor: &Monitor,
+) -> Result<Vec<usize>, AuditError> {
+    let mut labels: Vec<usize> = (0..subject.suspect.classes()).collect();
+    let wanted = how_many_stand_out(labels.len(), order.settings.thorough);
+    if wanted == labels.len() {
+        return Ok(labels);
+    }
+    let (done, failure) = each(&labels, cores(), |&label| {
+        pace.at(Phase::Triggers, 0.0, "A short search at every label");
+        let mut hunt = Hunt::new(&subject.suspect, &subject.split.search, label, how, order.settings.seed)?;
+        hunt.advance(SCOUTING_STEPS, monitor)?;
+        // What works by its size, what does not behind it by how often it fails.
+        let far = hunt.trigger().map_or(f32::INFINITY, |t| if t.reached { t.size() } else { 2.0 - t.asr_search });
+        Ok::<_, AuditError>(far)
+    });
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    let far: Vec<f32> = done.into_iter().map(|f| f.unwrap_or(f32::INFINITY)).collect();
+    labels.sort_by(|&a, &b| far[a].total_cmp(&far[b]));
+    labels.truncate(wanted);
+    labels.sort_unstable();
+    Ok(labels)
 }
 
 /// The outlier test among the labels that were searched. A search that never succeeded counts as a

@@ -179,7 +179,7 @@ pub(super) fn limits(
     let without_trigger = labels.iter().filter(|l| l.trigger.is_none()).count();
     if without_trigger > 0 {
         limits.push(format!(
-            "No trigger was searched for at {without_trigger} labels whose shots did not stand out; a thorough audit \
+            "No trigger was searched for at {without_trigger} labels at which a short search did not stand out; a thorough audit \
              searches all"
         ));
     }

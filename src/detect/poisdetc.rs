@@ -53,6 +53,9 @@ pub struct Shooting {
     pub original_form: bool,
     /// Leave early where a shot is decided.
     pub early: bool,
+    /// At most this many shots are computed at once; each is a problem of its own, so that the result
+    /// does not depend on it.
+    pub at_once: usize,
 }
 
 impl Shooting {
@@ -115,12 +118,11 @@ pub fn shoot(
     let range = Range { suspect, reference, how, monitor };
     let targets: Vec<u32> = labels.iter().flat_map(|&l| std::iter::repeat_n(l as u32, how.shots)).collect();
     let start = Tensor::cat(&vec![points; labels.len()], 0)?;
-
-    let filtered = range.push_away_from_suspect(&to_tanh_space(&start)?, &targets)?;
-    // The published code forgets that the filtered points are pixels and squashes them again.
-    let base = if how.original_form { filtered } else { to_tanh_space(&filtered)? };
-    let (ratios, ratio_steps) = range.loss_ratios(&base, &targets)?;
-    let ends = range.drive(&base, &targets, &ratios)?;
+    let mut ends = Ends::default();
+    let at_once = how.at_once.max(1);
+    for (i, targets) in targets.chunks(at_once).enumerate() {
+        ends.append(range.fire(&start.narrow(0, i * at_once, targets.len())?, targets)?);
+    }
 
     let per_label = |values: &[f32], i: usize| values[i * how.shots..(i + 1) * how.shots].to_vec();
     labels
@@ -131,7 +133,7 @@ pub fn shoot(
                 label,
                 losses: per_label(&ends.losses, i),
                 reference_losses: per_label(&ends.reference_losses, i),
-                steps: (i * how.shots..(i + 1) * how.shots).map(|k| ratio_steps[k] + ends.steps[k]).collect(),
+                steps: ends.steps[i * how.shots..(i + 1) * how.shots].to_vec(),
                 points: Tensor::stack(&ends.points[i * how.shots..(i + 1) * how.shots], 0)?,
             })
         })
@@ -147,6 +149,7 @@ struct Range<'a> {
 }
 
 /// Where the shots ended, one entry a shot.
+#[derive(Default)]
 struct Ends {
     losses: Vec<f32>,
     reference_losses: Vec<f32>,
@@ -154,7 +157,27 @@ struct Ends {
     points: Vec<Tensor>,
 }
 
+impl Ends {
+    fn append(&mut self, more: Self) {
+        self.losses.extend(more.losses);
+        self.reference_losses.extend(more.reference_losses);
+        self.steps.extend(more.steps);
+        self.points.extend(more.points);
+    }
+}
+
 impl Range<'_> {
+    /// All three stages, from pixels `start` towards `targets`.
+    fn fire(&self, start: &Tensor, targets: &[u32]) -> Result<Ends, DetectError> {
+        let filtered = self.push_away_from_suspect(&to_tanh_space(start)?, targets)?;
+        // The published code forgets that the filtered points are pixels and squashes them again.
+        let base = if self.how.original_form { filtered } else { to_tanh_space(&filtered)? };
+        let (ratios, ratio_steps) = self.loss_ratios(&base, targets)?;
+        let mut ends = self.drive(&base, targets, &ratios)?;
+        ends.steps.iter_mut().zip(ratio_steps).for_each(|(all, first)| *all += first);
+        Ok(ends)
+    }
+
     /// First stage: two steps that push the suspect away from the label; gives pixels.
     fn push_away_from_suspect(&self, v: &Tensor, targets: &[u32]) -> Result<Tensor, DetectError> {
         let targets = Tensor::new(targets, v.device())?;

@@ -1,7 +1,7 @@
 //! A model with its preprocessing: pixels in `[0, 1]` go in, logits come out.
 
 use super::{ChannelOrder, Graph, InputLayout, InputSpec, Model, ModelError, Parameters, Preprocessing};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use std::sync::Arc;
 
 /// A classifier that can be asked and differentiated. Cheap to clone: graph and numbers are shared.
@@ -41,6 +41,20 @@ impl Classifier {
     pub fn logits(&self, pixels: &Tensor) -> Result<Tensor, ModelError> {
         let x = self.preprocess(pixels)?;
         self.graph.run(&self.parameters, &x, self.input.fixed_batch)
+    }
+
+    /// Bytes that one picture takes while logits and their gradient are computed: every value and its
+    /// gradient are kept, and the working memory of one operation comes on top.
+    ///
+    /// # Errors
+    /// [`ModelError::Node`] with the node that failed.
+    pub fn bytes_a_picture(&self) -> Result<usize, ModelError> {
+        let [h, w] = self.preprocessing.size;
+        let n = self.input.fixed_batch.unwrap_or(1).max(1);
+        let pixels = Tensor::zeros((n, self.preprocessing.channels, h, w), DType::F32, &self.device)?;
+        let x = self.preprocess(&pixels)?;
+        let numbers = x.elem_count() + self.graph.numbers_computed(&self.parameters, &x)?;
+        Ok(3 * size_of::<f32>() * numbers / n)
     }
 
     /// Pixels in `[0, 1]` as the graph wants them.

@@ -34,7 +34,7 @@ impl Graph {
         input: &Tensor,
         fixed_batch: Option<usize>,
     ) -> std::result::Result<Tensor, ModelError> {
-        let Some(batch) = fixed_batch else { return self.run_once(parameters, input) };
+        let Some(batch) = fixed_batch else { return self.run_once(parameters, input, &mut 0) };
         let n = input.dim(0)?;
         let mut pieces = Vec::with_capacity(n.div_ceil(batch.max(1)));
         for start in (0..n).step_by(batch.max(1)) {
@@ -44,13 +44,29 @@ impl Graph {
             let rows: Vec<Tensor> = std::iter::once(Ok(piece))
                 .chain((here..batch).map(|_| input.narrow(0, n - 1, 1)))
                 .collect::<Result<_>>()?;
-            let logits = self.run_once(parameters, &Tensor::cat(&rows, 0)?)?;
+            let logits = self.run_once(parameters, &Tensor::cat(&rows, 0)?, &mut 0)?;
             pieces.push(logits.narrow(0, 0, here)?);
         }
         Ok(Tensor::cat(&pieces, 0)?)
     }
 
-    fn run_once(&self, parameters: &Parameters, input: &Tensor) -> std::result::Result<Tensor, ModelError> {
+    /// How many numbers all steps together compute for `input`: what a gradient keeps in memory.
+    ///
+    /// # Errors
+    /// As [`Graph::run`].
+    pub fn numbers_computed(&self, parameters: &Parameters, input: &Tensor) -> std::result::Result<usize, ModelError> {
+        let mut numbers = 0;
+        self.run_once(parameters, input, &mut numbers)?;
+        Ok(numbers)
+    }
+
+    /// Adds the numbers it computes to `numbers`.
+    fn run_once(
+        &self,
+        parameters: &Parameters,
+        input: &Tensor,
+        numbers: &mut usize,
+    ) -> std::result::Result<Tensor, ModelError> {
         let device = input.device();
         let (last_use, uses) = self.uses();
         let fused = self.batch_norms_after_convolutions(&uses);
@@ -83,6 +99,9 @@ impl Graph {
                 return Err(node_error(writer, "it has more outputs than are supported"));
             }
             for (&id, output) in writer.outputs.iter().zip(outputs) {
+                if let Live::Tensor(t) = &output {
+                    *numbers += t.elem_count();
+                }
                 live[id.0] = Some(output);
             }
             let mut drop_after = |node: &Node, position: usize| {

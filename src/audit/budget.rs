@@ -1,0 +1,72 @@
+//! How many pictures may be computed at once without taking more memory than was allowed.
+//!
+//! In: the models that work together, the memory budget, the number of workers. Out: pictures a batch.
+
+use super::run::AuditError;
+use super::workers::cores;
+use crate::model::Classifier;
+
+/// Pictures that each worker may compute at once when these models work on them together, at least one.
+pub(super) fn pictures_at_once(models: &[&Classifier], budget: usize) -> Result<usize, AuditError> {
+    let mut each = 0;
+    for model in models {
+        each += model.bytes_a_picture()?;
+    }
+    Ok((budget / cores() / each.max(1)).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::detect::poisdetc::{RATE, Shooting, random_points, shoot};
+    use crate::model::{Format, InputLayout, InputSpec, Model, Preprocessing};
+    use crate::progress::Monitor;
+    use crate::tensor::Seed;
+    use crate::train::Architecture;
+    use candle_core::Device;
+    use std::sync::Arc;
+
+    fn network(size: [usize; 2], seed: Seed) -> Classifier {
+        let (graph, parameters) = Architecture::Tiny.build(3, size, 4, seed).unwrap();
+        let model = Model {
+            path: "tiny".into(),
+            format: Format::Onnx,
+            sha256: String::new(),
+            graph: Arc::new(graph),
+            parameters,
+            input: InputSpec { layout: InputLayout::Nchw, channels: 3, size: Some(size), fixed_batch: None },
+            classes: 4,
+            notes: Vec::new(),
+        };
+        Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn larger_pictures_leave_room_for_fewer_and_there_is_always_room_for_one() {
+        let (small, large) = (network([16, 16], Seed(1)), network([32, 32], Seed(1)));
+        let budget = 64 << 20;
+        let [few, many] = [&large, &small].map(|m| pictures_at_once(&[m], budget).unwrap());
+        assert!(many >= 3 * few && few > 1, "{few} {many}");
+        assert!(pictures_at_once(&[&small, &large], budget).unwrap() < few);
+        assert_eq!(pictures_at_once(&[&large], 1).unwrap(), 1);
+        // 12 maps of 32x32 pixels after the first convolution, in single precision, at the very least.
+        assert!(large.bytes_a_picture().unwrap() > 12 * 32 * 32 * 4);
+    }
+
+    #[test]
+    fn a_smaller_budget_takes_less_memory_and_finds_the_same() {
+        let (suspect, reference) = (network([16, 16], Seed(1)), network([16, 16], Seed(2)));
+        let points = random_points(3, 3, [16, 16], &mut Seed(3).random(), &Device::Cpu).unwrap();
+        let shots = |at_once| {
+            let how = Shooting { shots: 3, steps: 6, rate: RATE, original_form: false, early: false, at_once };
+            shoot(&suspect, &reference, &[1, 2], &points, &how, &Monitor::silent()).unwrap()
+        };
+        let (together, apart) = (shots(100), shots(2));
+        for (a, b) in together.iter().zip(&apart) {
+            assert_eq!((a.label, &a.steps), (b.label, &b.steps));
+            let near = |x: &[f32], y: &[f32]| x.iter().zip(y).all(|(x, y)| (x - y).abs() < 1e-4);
+            assert!(near(&a.losses, &b.losses) && near(&a.reference_losses, &b.reference_losses), "{a:?}\n{b:?}");
+        }
+    }
+}
