@@ -8,7 +8,7 @@ mod example;
 
 use egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::{NodeT, Queryable};
-use egui_kittest::{Harness, HarnessBuilder, SnapshotOptions};
+use egui_kittest::{Harness, HarnessBuilder};
 use poisdetc::app::{App, Command, Recent, State, Step};
 use poisdetc::audit::{Audit, AuditError, Event, Order, Phase, Verdict};
 use poisdetc::progress::Monitor;
@@ -356,10 +356,6 @@ fn pictures_for_people() {
     }
 }
 
-/// Pixels on edges (of 696,320) that another renderer or another optimisation of the same code rounds
-/// the other way; a letter has more.
-const ROUNDED: usize = 20;
-
 /// A picture of a small window, compared with the one in tests/snapshots.
 fn compare(name: &str, theme: Theme, app: App, prepare: impl Fn(&mut Window)) {
     if !renderer() {
@@ -374,7 +370,7 @@ fn compare(name: &str, theme: Theme, app: App, prepare: impl Fn(&mut Window)) {
     prepare(&mut window);
     window.remove_cursor();
     window.run();
-    window.snapshot_options(name, &SnapshotOptions::new().max_failed_pixels(ROUNDED));
+    window.snapshot(name);
 }
 
 #[test]
