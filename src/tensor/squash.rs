@@ -4,7 +4,7 @@
 //! costs a small network as much as a convolution does.
 
 use super::storage;
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 /// Elements handed to one thread at a time.
@@ -31,7 +31,7 @@ impl CustomOp1 for Squash {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let v = contiguous_slice::<f32>(storage, layout)?;
+        let v = storage::slice(storage, layout)?;
         let mut y = vec![0.0; v.len()];
         y.par_chunks_mut(PIECE).zip(v.par_chunks(PIECE)).for_each(|(y, v)| {
             for (y, &v) in y.iter_mut().zip(v) {
@@ -53,15 +53,6 @@ impl CustomOp1 for Squash {
             out
         })?;
         Ok(Some(Tensor::from_vec(gradient, y.shape(), y.device())?))
-    }
-}
-
-/// The elements of a contiguous CPU tensor.
-pub(super) fn contiguous_slice<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
-    let all = storage.as_slice::<T>()?;
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&all[start..end]),
-        None => candle_core::bail!("expected a contiguous tensor"),
     }
 }
 

@@ -3,7 +3,7 @@
 //! One fused operation: candle's broadcasting would copy mask and pattern for every picture and
 //! reduce their gradients element by element.
 
-use super::squash::contiguous_slice;
+use super::storage;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
@@ -45,9 +45,9 @@ impl CustomOp3 for Stamp {
         s3: &CpuStorage,
         l3: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let x = contiguous_slice::<f32>(s1, l1)?;
-        let m = contiguous_slice::<f32>(s2, l2)?;
-        let p = contiguous_slice::<f32>(s3, l3)?;
+        let x = storage::slice(s1, l1)?;
+        let m = storage::slice(s2, l2)?;
+        let p = storage::slice(s3, l3)?;
         let mut out = vec![0.0; x.len()];
         let planes = out.par_chunks_mut(p.len()).zip(x.par_chunks(p.len()));
         planes.for_each(|(out, x)| {
