@@ -7,6 +7,7 @@
 //! `keras` knows HDF5. Files are hostile until proven otherwise: sizes are checked before memory is
 //! asked for, and nothing in a file is ever executed.
 
+mod change;
 mod classifier;
 mod error;
 pub mod graph;
@@ -19,6 +20,7 @@ mod open;
 mod preprocessing;
 mod probe;
 
+pub use change::{Change, Clamp};
 pub use classifier::Classifier;
 pub use error::ModelError;
 pub use graph::{Graph, Parameters};
