@@ -3,7 +3,9 @@
 
 mod program;
 
-use poisdetc::model::{self, InputSpec, onnx};
+use poisdetc::model::{self, InputLayout, InputSpec, onnx};
+use poisdetc::tensor::Seed;
+use poisdetc::train::Architecture;
 use program::{Ended, command, ended, sample};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -177,6 +179,34 @@ fn an_archive_that_was_cut_off() {
 fn more_labels_than_the_model_has() {
     let folder = label_folders(15, 2);
     contains(&refused(&sample(MODEL), Some(folder.path()), &[]), &["15 labels", "12"]);
+}
+
+#[test]
+fn labels_without_images() {
+    let folder = label_folders(12, 2);
+    for picture in ["0.png", "1.png"] {
+        fs::remove_file(folder.path().join("07").join(picture)).unwrap();
+    }
+    let home = tempfile::tempdir().unwrap();
+    let mut audit = command(home.path(), ["audit"]);
+    audit.arg(sample(MODEL)).arg(folder.path());
+    let Ended { status, err, .. } = ended(audit);
+    assert_eq!(status, 1, "{err}");
+    contains(&err, &["1 of the model's 12 labels", "no clean image", "(label 7)", "--allow-missing-labels"]);
+}
+
+#[test]
+fn a_reference_for_another_kind_of_picture() {
+    let size = [16, 16];
+    let (graph, parameters) = Architecture::Tiny.build(1, size, 12, Seed(1)).unwrap();
+    let input = InputSpec { layout: InputLayout::Nchw, channels: 1, size: Some(size), fixed_batch: None };
+    let (_folder, gray) = file("gray.onnx", onnx::write(&graph, &parameters, &input, 12).unwrap());
+    let home = tempfile::tempdir().unwrap();
+    let mut audit = command(home.path(), ["audit", "--reference"]);
+    audit.arg(gray).arg(sample(MODEL)).arg(sample("signs.npz"));
+    let Ended { status, err, .. } = ended(audit);
+    assert_eq!(status, 1, "{err}");
+    contains(&err, &["the reference model", "gray.onnx takes gray pictures", "colour"]);
 }
 
 #[test]

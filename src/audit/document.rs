@@ -43,6 +43,8 @@ pub struct Settings {
     pub held_out: f32,
     /// At most this much memory for one batch, in bytes.
     pub memory_budget: usize,
+    /// Goes on where labels of the model have no clean image, instead of refusing.
+    pub allow_missing_labels: bool,
 }
 
 impl Default for Settings {
@@ -55,6 +57,7 @@ impl Default for Settings {
             device: "cpu".into(),
             held_out: 0.4,
             memory_budget: 1 << 30,
+            allow_missing_labels: false,
         }
     }
 }

@@ -11,6 +11,7 @@ mod opening;
 mod pace;
 mod references;
 mod run;
+mod scope;
 mod shots;
 mod summary;
 mod triggers;

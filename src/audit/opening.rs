@@ -36,6 +36,13 @@ pub(super) fn open(order: &Order, monitor: &Monitor) -> Result<Opened, AuditErro
     };
     let images = images::open(&order.images, &wanted, &monitor.part(0.2, 1.0))?;
     let images_summary = ImagesSummary::of(&order.images, &images, 0);
+    let missing = images_summary.missing_labels(model.classes).filter(|_| !order.settings.allow_missing_labels);
+    if let Some(why) = missing {
+        return Err(AuditError::Setting(format!(
+            "{}: {why}. Add images, or allow missing labels (--allow-missing-labels)",
+            order.images.display()
+        )));
+    }
     Ok(Opened { model, images, model_summary, images_summary })
 }
 

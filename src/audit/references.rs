@@ -67,6 +67,15 @@ fn opened(
             subject.suspect.classes()
         )));
     }
+    let of_suspect = subject.suspect.preprocessing();
+    if model.input.channels != of_suspect.channels {
+        return Err(AuditError::Reference(format!(
+            "{} takes {} pictures and the suspect model {} ones; choose a reference for the same kind of picture",
+            path.display(),
+            colours(model.input.channels),
+            colours(of_suspect.channels)
+        )));
+    }
     let wanted =
         Wanted { channels: Some(model.input.channels), size: model.input.size, label_names: order.label_names.clone() };
     let images = images::open(&order.images, &wanted, monitor)?;
@@ -78,13 +87,17 @@ fn opened(
     let preprocessing = best.map(|c| c.preprocessing.clone()).ok_or(AuditError::Stopped(Stopped))?;
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     Ok(Reference {
-        classifier: Classifier::new(&model, preprocessing, &subject.device)?,
+        classifier: Classifier::new(&model, preprocessing, &subject.device)?.asked_with(of_suspect.size),
         summary: ReferenceSummary {
             description: format!("{name}, vouched for by you"),
             path: Some(path.into()),
             accuracy: discovery.accuracy,
         },
     })
+}
+
+fn colours(channels: usize) -> &'static str {
+    if channels == 1 { "gray" } else { "colour" }
 }
 
 /// A reference trained here on the images of the search.

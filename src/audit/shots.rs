@@ -4,6 +4,7 @@ use super::budget::pictures_at_once;
 use super::pace::Pace;
 use super::references::Reference;
 use super::run::{AuditError, Evidence, Subject};
+use super::scope::looked_at_closely;
 use super::workers::{cores, each};
 use super::{Event, Order, Phase};
 use crate::detect::neural_cleanse::median;
@@ -21,10 +22,6 @@ const THOROUGH: (usize, f64) = (1000, poisdetc::RATE);
 /// Labels shot at in one batch: enough that small networks are kept busy, few enough that the
 /// window sees labels come in one after the other.
 const LABELS_A_BATCH: usize = 4;
-/// A model of at most this many labels is examined at every label: fewer leave no outlier test.
-const SEARCH_ALL: usize = 16;
-/// Of a larger one, so many labels go on to be compared and searched, unless the audit is thorough.
-const STAND_OUT: usize = 12;
 
 /// Shoots at every label; evidence of a label is complete once the clean pairs are through too.
 pub(super) fn fire(
@@ -71,7 +68,7 @@ pub(super) fn fire(
         })
         .collect();
     let batches: Vec<&[usize]> = labels.chunks(LABELS_A_BATCH).collect();
-    let compared = how_many_stand_out(labels.len(), settings.thorough);
+    let compared = looked_at_closely(labels.len(), settings.thorough);
     let finished = AtomicUsize::new(0);
     let total = batches.len() + pairs.len() * compared.div_ceil(LABELS_A_BATCH);
     let volley = |one: &Classifier, two: &Classifier, labels: &[usize], what: &str| -> Result<Vec<Shots>, AuditError> {
@@ -121,17 +118,16 @@ pub(super) fn fire(
 /// These are compared with honest models.
 fn standing_out(evidence: &Evidence, thorough: bool) -> Vec<usize> {
     let mut labels: Vec<usize> = (0..evidence.shots.len()).collect();
+    let wanted = looked_at_closely(labels.len(), thorough);
+    if wanted == labels.len() {
+        return labels;
+    }
     let typical = |s: &Option<ShotEvidence>| s.as_ref().map_or(f32::INFINITY, |s| median(&s.losses));
     let typical: Vec<f32> = evidence.shots.iter().map(typical).collect();
     labels.sort_by(|&a, &b| typical[a].total_cmp(&typical[b]));
-    labels.truncate(how_many_stand_out(evidence.shots.len(), thorough));
+    labels.truncate(wanted);
     labels.sort_unstable();
     labels
-}
-
-/// Labels of so many that are compared and searched.
-pub(super) fn how_many_stand_out(classes: usize, thorough: bool) -> usize {
-    if thorough || classes <= SEARCH_ALL { classes } else { STAND_OUT }
 }
 
 /// The evidence of one label before anything is known of honest models.

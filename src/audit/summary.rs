@@ -7,6 +7,9 @@ use crate::model::graph::{Node, Op};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Labels named in a sentence at most.
+const LABELS_NAMED: usize = 5;
+
 impl ModelSummary {
     /// What the reader understood of `model`; operators the most frequent first.
     pub fn of(model: &Model) -> Self {
@@ -41,6 +44,28 @@ impl ImagesSummary {
             held_out,
         }
     }
+
+    /// Why these images leave something of a model of so many labels in the dark; `None` where every label
+    /// has an image.
+    pub fn missing_labels(&self, classes: usize) -> Option<String> {
+        let missing: Vec<usize> = (0..classes).filter(|&i| self.per_label.get(i).is_none_or(|&n| n == 0)).collect();
+        let (first, all) = (missing.iter().take(LABELS_NAMED), missing.len());
+        let named = first.map(|&i| match self.names.get(i).filter(|name| **name != i.to_string()) {
+            Some(name) => format!("{i} \"{name}\""),
+            None => i.to_string(),
+        });
+        let mut named = named.collect::<Vec<_>>().join(", ");
+        if all > LABELS_NAMED {
+            named += &format!(" and {} more", all - LABELS_NAMED);
+        }
+        let (which, have, them) = if all == 1 { ("label", "has", "it") } else { ("labels", "have", "them") };
+        (all > 0).then(|| {
+            format!(
+                "{all} of the model's {classes} labels {have} no clean image ({which} {named}), so nothing is known of \
+                 how the model treats {them}"
+            )
+        })
+    }
 }
 
 /// What a node does, in one word: "Conv", "Relu", "Add".
@@ -62,6 +87,23 @@ mod tests {
 
     fn named(op: Op) -> String {
         operator(&Node { name: String::new(), op, inputs: Vec::new(), outputs: Vec::new() })
+    }
+
+    #[test]
+    fn labels_without_images_are_named() {
+        let summary = |per_label: &[usize]| ImagesSummary {
+            path: "images".into(),
+            count: 3,
+            names: (0..per_label.len()).map(|i| format!("sign {i}")).collect(),
+            per_label: per_label.to_vec(),
+            skipped: Vec::new(),
+            held_out: 0,
+        };
+        assert_eq!(summary(&[1, 1, 1]).missing_labels(3), None);
+        let one = summary(&[1, 0, 2]).missing_labels(3).unwrap_or_default();
+        assert!(one.starts_with("1 of the model's 3 labels has no clean image (label 1 \"sign 1\")"), "{one}");
+        let many = summary(&[3]).missing_labels(20).unwrap_or_default();
+        assert!(many.starts_with("19 of the") && many.contains("(labels 1, 2, 3, 4, 5 and 14 more)"), "{many}");
     }
 
     #[test]

@@ -5,18 +5,21 @@ use super::budget::pictures_at_once;
 use super::pace::Pace;
 use super::references::Reference;
 use super::run::{AuditError, Evidence, Subject};
-use super::shots::how_many_stand_out;
+use super::scope::looked_at_closely;
 use super::workers::{cores, each};
 use super::{Event, Order, Phase};
-use crate::detect::neural_cleanse::{self, Hunt, Search, anomaly_indices, attack_success};
-use crate::detect::{Trigger, TriggerEvidence};
+use crate::detect::neural_cleanse::{Hunt, Search, anomaly_indices, attack_success};
+use crate::detect::{DetectError, Trigger, TriggerEvidence};
 use crate::progress::Monitor;
+use crate::tensor::Seed;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Labels whose size is compared with models known clean: the smallest triggers.
 const COMPARED: usize = 4;
 /// Steps of the short search that chooses the labels of a larger model.
 const SCOUTING_STEPS: usize = 64;
+/// Steps after which a search tells how far it is.
+const TOLD_EVERY: usize = 16;
 /// Held-back images a trigger is tried on at most.
 const TRIED_ON: usize = 1000;
 /// Pictures shown with and without the trigger.
@@ -35,22 +38,21 @@ pub(super) fn search(
     let settings = &order.settings;
     let mut how = if settings.thorough { Search::thorough() } else { Search::quick() };
     how.batch = how.batch.min(pictures_at_once(&[&subject.suspect], settings.memory_budget)?);
-    let labels = scouted(order, subject, &how, pace, monitor)?;
-    let compared = COMPARED.min(labels.len()) * known_clean.len();
-    let total = (labels.len() + compared).max(1);
-    let finished = AtomicUsize::new(0);
-    let advance = |stage: &str| {
-        let done = finished.fetch_add(1, Ordering::Relaxed) + 1;
-        pace.at(Phase::Triggers, done as f32 / total as f32, stage);
-    };
-    let held_out = subject.split.held_out.sample(TRIED_ON, settings.seed);
+    let classes = subject.suspect.classes();
+    let wanted = looked_at_closely(classes, settings.thorough);
+    let compared = COMPARED.min(wanted) * known_clean.len();
+    let scouting = if wanted < classes { SCOUTING_STEPS } else { 0 };
+    let total = classes * scouting + wanted * (how.steps - scouting) + compared * how.steps;
+    let steps = Steps { pace, done: AtomicUsize::new(0), total };
 
-    let (done, failure) = each(&labels, cores(), |&label| {
-        let trigger =
-            neural_cleanse::recover(&subject.suspect, &subject.split.search, label, &how, settings.seed, monitor)?;
+    let hunts = begun(subject, &how, settings.seed)?;
+    let hunts = if wanted < classes { scouted(hunts, wanted, &steps, monitor)? } else { hunts };
+    let held_out = subject.split.held_out.sample(TRIED_ON, settings.seed);
+    let (done, failure) = each(hunts, cores(), |hunt| {
+        let trigger = followed(hunt, "Searching the smallest trigger of each label", &steps, monitor)?;
         let (asr, asr_images) = attack_success(&subject.suspect, &held_out, &trigger, how.batch, monitor)?;
         let found = TriggerEvidence {
-            label,
+            label: trigger.label,
             mask: trigger.mask_picture()?,
             pattern: trigger.pattern_picture()?,
             asr_search: trigger.asr_search,
@@ -63,7 +65,6 @@ pub(super) fn search(
             reference_sizes: Vec::new(),
             examples: trigger.examples(&subject.suspect, &held_out, EXAMPLES)?,
         };
-        advance("Searching the smallest trigger of each label");
         events(Event::Trigger(found.clone()));
         Ok::<_, AuditError>((trigger, found))
     });
@@ -80,8 +81,8 @@ pub(super) fn search(
         let (sizes, failure) = each(&comparisons, cores(), |&(i, r)| {
             let (label, model) = (found[i].1.label, &known_clean[r].classifier);
             let seed = settings.seed.of("reference").nth(r);
-            let trigger = neural_cleanse::recover(model, &subject.split.search, label, &how, seed, monitor)?;
-            advance("The same search on models known clean");
+            let hunt = Hunt::new(model, &subject.split.search, label, &how, seed)?;
+            let trigger = followed(hunt, "The same search on models known clean", &steps, monitor)?;
             // A trigger that never worked would have to cover more than the whole picture.
             Ok::<_, AuditError>(if trigger.reached { trigger.size() } else { 1.0 })
         });
@@ -98,37 +99,62 @@ pub(super) fn search(
     failure.map_or(Ok(()), Err)
 }
 
-/// The labels worth a whole search, in order: all where few, else those at which a short one got furthest.
+/// How many steps of the phase are through, all searches together.
+struct Steps<'a> {
+    pace: &'a Pace<'a>,
+    done: AtomicUsize,
+    total: usize,
+}
+
+impl Steps<'_> {
+    fn add(&self, steps: usize, stage: &str) {
+        let done = self.done.fetch_add(steps, Ordering::Relaxed) + steps;
+        self.pace.at(Phase::Triggers, done as f32 / self.total.max(1) as f32, stage);
+    }
+}
+
+/// A search for every label that none has begun.
+fn begun<'a>(subject: &'a Subject, how: &'a Search, seed: Seed) -> Result<Vec<Hunt<'a>>, AuditError> {
+    let hunt = |label| Ok(Hunt::new(&subject.suspect, &subject.split.search, label, how, seed)?);
+    (0..subject.suspect.classes()).map(hunt).collect()
+}
+
+/// The searches worth going on with, in the order of their labels: those that got furthest in some steps.
 /// The shots do not choose them: where suspect and references are networks of different kinds all labels
 /// look alike to them, and the infected one can be left out.
-fn scouted(
-    order: &Order,
-    subject: &Subject,
-    how: &Search,
-    pace: &Pace<'_>,
+fn scouted<'a>(
+    hunts: Vec<Hunt<'a>>,
+    wanted: usize,
+    steps: &Steps<'_>,
     monitor: &Monitor,
-) -> Result<Vec<usize>, AuditError> {
-    let mut labels: Vec<usize> = (0..subject.suspect.classes()).collect();
-    let wanted = how_many_stand_out(labels.len(), order.settings.thorough);
-    if wanted == labels.len() {
-        return Ok(labels);
-    }
-    let (done, failure) = each(&labels, cores(), |&label| {
-        pace.at(Phase::Triggers, 0.0, "A short search at every label");
-        let mut hunt = Hunt::new(&subject.suspect, &subject.split.search, label, how, order.settings.seed)?;
+) -> Result<Vec<Hunt<'a>>, AuditError> {
+    let (done, failure) = each(hunts, cores(), |mut hunt| {
         hunt.advance(SCOUTING_STEPS, monitor)?;
+        steps.add(SCOUTING_STEPS, "A short search at every label");
         // What works by its size, what does not behind it by how often it fails.
         let far = hunt.trigger().map_or(f32::INFINITY, |t| if t.reached { t.size() } else { 2.0 - t.asr_search });
-        Ok::<_, AuditError>(far)
+        Ok::<_, AuditError>((far, hunt))
     });
     if let Some(failure) = failure {
         return Err(failure);
     }
-    let far: Vec<f32> = done.into_iter().map(|f| f.unwrap_or(f32::INFINITY)).collect();
-    labels.sort_by(|&a, &b| far[a].total_cmp(&far[b]));
-    labels.truncate(wanted);
-    labels.sort_unstable();
-    Ok(labels)
+    let mut hunts: Vec<(f32, Hunt<'a>)> = done.into_iter().flatten().collect();
+    hunts.sort_by(|a, b| a.0.total_cmp(&b.0));
+    hunts.truncate(wanted);
+    hunts.sort_unstable_by_key(|(_, hunt)| hunt.label());
+    Ok(hunts.into_iter().map(|(_, hunt)| hunt).collect())
+}
+
+/// What a search ends with.
+fn followed(mut hunt: Hunt<'_>, stage: &str, steps: &Steps<'_>, monitor: &Monitor) -> Result<Trigger, AuditError> {
+    while !hunt.is_over() {
+        let before = hunt.steps_left();
+        hunt.advance(TOLD_EVERY, monitor)?;
+        steps.add(before - hunt.steps_left(), stage);
+    }
+    // Those it did not need.
+    steps.add(hunt.steps_left(), stage);
+    Ok(hunt.trigger().ok_or(DetectError::NoImages { label: hunt.label() })?)
 }
 
 /// The outlier test among the labels that were searched. A search that never succeeded counts as a

@@ -31,6 +31,7 @@ pub const TINY: f32 = 0.25;
 pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -> Vec<LabelFindings> {
     let classes = names.len();
     let lowness = lowness(evidence);
+    let searched = evidence.triggers.iter().any(Option::is_some);
     let all = evidence.shots.iter().zip(&evidence.triggers).zip(names).enumerate();
     all.map(|(label, ((shots, trigger), name))| {
         let mut findings = Vec::new();
@@ -38,7 +39,8 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
             findings.extend(of_trigger(trigger));
         }
         if let Some(shots) = shots {
-            findings.extend(of_shots(shots, classes, references, lowness[label]));
+            let doubted = searched && !trigger.as_ref().is_some_and(stands_out);
+            findings.extend(of_shots(shots, classes, references, lowness[label], doubted));
         }
         findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
         let verdict = findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::NoEvidence);
@@ -100,8 +102,13 @@ fn lowness(evidence: &Evidence) -> Vec<Option<f32>> {
     typical.iter().map(|t| t.and_then(|_| indices.next().flatten())).collect()
 }
 
-/// What the shots say.
-fn of_shots(s: &ShotEvidence, classes: usize, references: usize, lowness: Option<f32>) -> Vec<Finding> {
+/// Whether a trigger is at least unusually small among the labels, or nothing can be said of that.
+fn stands_out(t: &TriggerEvidence) -> bool {
+    t.anomaly_index.is_none_or(|index| index > HALF_AN_OUTLIER)
+}
+
+/// What the shots say. They are `doubted` where the search for a trigger speaks against them.
+fn of_shots(s: &ShotEvidence, classes: usize, references: usize, lowness: Option<f32>, doubted: bool) -> Vec<Finding> {
     let reached = s.losses.iter().filter(|&&l| l <= REACHED).count();
     let said = format!("{reached} of {} shots reached this label", s.losses.len());
     let Some(p) = s.p_value else {
@@ -115,9 +122,13 @@ fn of_shots(s: &ShotEvidence, classes: usize, references: usize, lowness: Option
     let because = format!(
         "{said}; between {references} models known clean {:.0} % do (p = {p:.2e}{})",
         100.0 * s.clean_prob,
-        if beyond { ", beyond what honest models show" } else { "" }
+        match (beyond, doubted) {
+            (true, true) => ", beyond what honest models show, but no trigger stands out",
+            (true, false) => ", beyond what honest models show",
+            (false, _) => "",
+        }
     );
-    let verdict = if beyond { Verdict::Suspicious } else { Verdict::NoEvidence };
+    let verdict = if beyond && !doubted { Verdict::Suspicious } else { Verdict::NoEvidence };
     vec![Finding { verdict, because }]
 }
 
@@ -183,10 +194,7 @@ pub(super) fn limits(
              searches all"
         ));
     }
-    let empty = labels.iter().filter(|l| images.per_label.get(l.label).is_none_or(|&n| n == 0)).count();
-    if empty > 0 {
-        limits.push(format!("{empty} labels have no clean image, so nothing is known of how the model treats them"));
-    }
+    limits.extend(images.missing_labels(labels.len()));
     if !images.skipped.is_empty() {
         limits.push(format!("{} pictures could not be read and were left out", images.skipped.len()));
     }
@@ -210,3 +218,6 @@ pub(super) fn limits(
     );
     limits
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,24 +2,24 @@
 //! not depend on how many cores there are.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Calls `work` for every item on up to `workers` threads; results in the order of the items. After
 /// the first error no new item is begun and the error is returned beside what was done.
-pub(super) fn each<I: Sync, T: Send, E: Send>(
-    items: &[I],
+pub(super) fn each<I: Send, T: Send, E: Send>(
+    items: impl IntoIterator<Item = I>,
     workers: usize,
-    work: impl Fn(&I) -> Result<T, E> + Sync,
+    work: impl Fn(I) -> Result<T, E> + Sync,
 ) -> (Vec<Option<T>>, Option<E>) {
-    let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<Option<T>>> = Mutex::new(items.iter().map(|_| None).collect());
+    let items: Vec<I> = items.into_iter().collect();
+    let count = items.len();
+    let waiting = Mutex::new(items.into_iter().enumerate());
+    let results: Mutex<Vec<Option<T>>> = Mutex::new((0..count).map(|_| None).collect());
     let failure: Mutex<Option<E>> = Mutex::new(None);
+    let next = || waiting.lock().ok().and_then(|mut waiting| waiting.next());
     std::thread::scope(|scope| {
-        for _ in 0..workers.clamp(1, items.len().max(1)) {
+        for _ in 0..workers.clamp(1, count.max(1)) {
             scope.spawn(|| {
-                loop {
-                    let i = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(i) else { break };
+                while let Some((i, item)) = next() {
                     match work(item) {
                         Ok(value) => {
                             if let Ok(mut results) = results.lock() {
@@ -27,7 +27,7 @@ pub(super) fn each<I: Sync, T: Send, E: Send>(
                             }
                         }
                         Err(error) => {
-                            next.store(items.len(), Ordering::Relaxed);
+                            while next().is_some() {}
                             if let Ok(mut failure) = failure.lock() {
                                 failure.get_or_insert(error);
                             }
@@ -52,11 +52,10 @@ mod tests {
 
     #[test]
     fn results_keep_their_order_and_an_error_ends_the_work() {
-        let items: Vec<usize> = (0..50).collect();
-        let (done, error) = each(&items, 4, |i| Ok::<_, ()>(i * 2));
+        let (done, error) = each(0..50, 4, |i| Ok::<_, ()>(i * 2));
         assert_eq!(done, (0..50).map(|i| Some(i * 2)).collect::<Vec<_>>());
         assert_eq!(error, None);
-        let (done, error) = each(&items, 1, |&i| if i < 3 { Ok(i) } else { Err(i) });
+        let (done, error) = each(0..50, 1, |i| if i < 3 { Ok(i) } else { Err(i) });
         assert_eq!(error, Some(3));
         assert_eq!(done.iter().flatten().count(), 3);
     }

@@ -88,6 +88,9 @@ pub struct AuditArguments {
     /// PoisDetc as it was published, its slip in the colour space included
     #[arg(long)]
     pub original_form: bool,
+    /// Go on where labels of the model have no clean image; they are named in the result
+    #[arg(long)]
+    pub allow_missing_labels: bool,
     /// Shots at each label
     #[arg(long, value_name = "N", default_value_t = Settings::default().shots as u64, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub shots: u64,
@@ -161,6 +164,7 @@ impl AuditArguments {
                 shots: self.shots as usize,
                 original_form: self.original_form,
                 device: self.device.clone(),
+                allow_missing_labels: self.allow_missing_labels,
                 ..Settings::default()
             },
         })
@@ -180,7 +184,7 @@ mod tests {
     #[test]
     fn every_option_reaches_the_order() {
         let typed = "poisdetc audit m.onnx images --reference r.onnx --labels l.txt --seed 7 --thorough \
-                     --original-form --shots 3 --device cpu";
+                     --original-form --shots 3 --device cpu --allow-missing-labels";
         let arguments = Arguments::try_parse_from(typed.split_whitespace()).unwrap();
         let Some(Command::Audit(audit)) = arguments.command else { panic!("not an audit") };
         let expected = Order {
@@ -189,7 +193,14 @@ mod tests {
             reference: Some("r.onnx".into()),
             label_names: Some("l.txt".into()),
             preprocessing: None,
-            settings: Settings { seed: Seed(7), thorough: true, original_form: true, shots: 3, ..Settings::default() },
+            settings: Settings {
+                seed: Seed(7),
+                thorough: true,
+                original_form: true,
+                shots: 3,
+                allow_missing_labels: true,
+                ..Settings::default()
+            },
         };
         assert_eq!(audit.order().unwrap(), expected);
     }

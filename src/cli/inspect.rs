@@ -89,6 +89,9 @@ fn text(model: &ModelSummary, images: Option<&ImagesSummary>, discovery: Option<
     if let Some(images) = images {
         text.push('\n');
         text.push_str(&images_text(images));
+        if let Some(why) = images.missing_labels(model.classes) {
+            text.push_str(&format!("\nNote: {why}. An audit wants --allow-missing-labels.\n"));
+        }
     }
     if let Some(discovery) = discovery {
         text.push('\n');

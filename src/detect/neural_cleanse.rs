@@ -156,6 +156,16 @@ impl<'a> Hunt<'a> {
         Ok(())
     }
 
+    /// The label it searches.
+    pub fn label(&self) -> usize {
+        self.label
+    }
+
+    /// Steps it may still take.
+    pub fn steps_left(&self) -> usize {
+        self.search.steps - self.steps
+    }
+
     /// Whether the search has come to its end.
     pub fn is_over(&self) -> bool {
         self.steps >= self.search.steps

@@ -1,6 +1,7 @@
 //! A model with its preprocessing: pixels in `[0, 1]` go in, logits come out.
 
 use super::{ChannelOrder, Graph, InputLayout, InputSpec, Model, ModelError, Parameters, Preprocessing};
+use crate::tensor::resize;
 use candle_core::{DType, Device, Tensor};
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ pub struct Classifier {
     input: InputSpec,
     classes: usize,
     preprocessing: Preprocessing,
+    /// Height and width of the pictures it is asked about.
+    pictures: [usize; 2],
     device: Device,
 }
 
@@ -28,13 +31,20 @@ impl Classifier {
             parameters: parameters.collect::<candle_core::Result<_>>()?,
             input: model.input.clone(),
             classes: model.classes,
+            pictures: preprocessing.size,
             preprocessing,
             device: device.clone(),
         })
     }
 
+    /// The same classifier asked about pictures of another size, which it brings to its own inside the
+    /// computation, with gradients: a reference beside a suspect of another size.
+    pub fn asked_with(&self, pictures: [usize; 2]) -> Self {
+        Self { pictures, ..self.clone() }
+    }
+
     /// Logits `[n, classes]` of pixels `[n, c, h, w]` in `[0, 1]` (RGB or gray, at the size the
-    /// preprocessing names). Differentiable in the pixels, and in every parameter that is a variable.
+    /// preprocessing names, unless [`Classifier::asked_with`] says another). Differentiable in the pixels, and in every parameter that is a variable.
     ///
     /// # Errors
     /// [`ModelError::Node`] with the node that failed.
@@ -49,7 +59,7 @@ impl Classifier {
     /// # Errors
     /// [`ModelError::Node`] with the node that failed.
     pub fn bytes_a_picture(&self) -> Result<usize, ModelError> {
-        let [h, w] = self.preprocessing.size;
+        let [h, w] = self.pictures;
         let n = self.input.fixed_batch.unwrap_or(1).max(1);
         let pixels = Tensor::zeros((n, self.preprocessing.channels, h, w), DType::F32, &self.device)?;
         let x = self.preprocess(&pixels)?;
@@ -60,7 +70,7 @@ impl Classifier {
     /// Pixels in `[0, 1]` as the graph wants them.
     fn preprocess(&self, pixels: &Tensor) -> Result<Tensor, ModelError> {
         let how = &self.preprocessing;
-        let [h, w] = how.size;
+        let [h, w] = self.pictures;
         match pixels.dims() {
             &[_, c, rows, columns] if [c, rows, columns] == [how.channels, h, w] => {}
             other => {
@@ -75,7 +85,7 @@ impl Classifier {
         let factors: Vec<f32> = how.std.iter().map(|s| how.scale / s).collect();
         let shifts: Vec<f32> = how.mean.iter().zip(&how.std).map(|(m, s)| -m / s).collect();
         let even = |values: &[f32]| values.iter().all(|v| *v == values[0]);
-        let mut x = pixels.clone();
+        let mut x = resize(pixels, how.size)?;
         if even(&factors) && even(&shifts) {
             if (factors[0], shifts[0]) != (1.0, 0.0) {
                 x = x.affine(f64::from(factors[0]), f64::from(shifts[0]))?;
@@ -142,4 +152,44 @@ fn check(how: &Preprocessing, input: &InputSpec) -> Result<(), ModelError> {
         return refuse("its mean, standard deviation or size makes no sense".into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::Format;
+    use crate::tensor::Seed;
+    use crate::train::Architecture;
+    use candle_core::Var;
+
+    fn small_network() -> Classifier {
+        let size = [12, 12];
+        let (graph, parameters) = Architecture::Tiny.build(3, size, 4, Seed(1)).unwrap();
+        let model = Model {
+            path: "tiny".into(),
+            format: Format::Onnx,
+            sha256: String::new(),
+            graph: Arc::new(graph),
+            parameters,
+            input: InputSpec { layout: InputLayout::Nchw, channels: 3, size: Some(size), fixed_batch: None },
+            classes: 4,
+            notes: Vec::new(),
+        };
+        Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn pictures_of_another_size_are_resized_with_gradients() {
+        let network = small_network();
+        let pictures = Seed(2).random().uniform_tensor(0.0, 1.0, (2, 3, 20, 16), &Device::Cpu).unwrap();
+        assert!(network.logits(&pictures).is_err());
+        let asked = network.asked_with([20, 16]);
+        let pixels = Var::from_tensor(&pictures).unwrap();
+        let logits = asked.logits(&pixels).unwrap();
+        let small = network.logits(&resize(&pictures, [12, 12]).unwrap()).unwrap();
+        assert_eq!(logits.to_vec2::<f32>().unwrap(), small.to_vec2::<f32>().unwrap());
+        let gradients = logits.sum_all().unwrap().backward().unwrap();
+        assert_eq!(gradients.get(&pixels).unwrap().dims(), pixels.dims());
+    }
 }

@@ -220,7 +220,7 @@ impl Detect {
             .column(Column::remainder().at_least(76.0).clip(true))
             .column(Column::exact(160.0))
             .column(Column::exact(if dots { 136.0 } else { 50.0 }))
-            .column(Column::exact(58.0))
+            .column(Column::exact(70.0))
             .column(Column::exact(50.0))
             .column(Column::exact(62.0))
             .column(Column::exact(50.0))

@@ -120,6 +120,19 @@ impl Files<'_> {
             Some(Err(sentence)) => trouble(ui, "", sentence),
             None => {}
         }
+        if let (Some(Ok(model)), Some(Ok(images))) = (&self.understanding.model, &self.understanding.images)
+            && let Some(why) = images.missing_labels(model.classes)
+        {
+            if form.settings.allow_missing_labels {
+                weak(ui, why);
+            } else {
+                trouble(ui, "", &why);
+            }
+            theme::outline(ui);
+            ui.checkbox(&mut form.settings.allow_missing_labels, "Go on without them").on_hover_text(
+                "Labels without an image are searched as well, and the verdict says what it does not know",
+            );
+        }
         match &self.understanding.discovery {
             Some(Ok(_)) => self.preprocessing(ui, form),
             Some(Err(sentence)) => trouble(ui, "", sentence),

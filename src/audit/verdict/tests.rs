@@ -1,0 +1,125 @@
+//! Each case of the rule on its page, by evidence made by hand.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::detect::Picture;
+
+fn nothing() -> Picture {
+    Picture { channels: 1, height: 1, width: 1, values: vec![0.0] }
+}
+
+/// A trigger that works on 100 held-back pictures.
+fn trigger(size: f32, anomaly_index: Option<f32>, reference_sizes: &[f32]) -> TriggerEvidence {
+    TriggerEvidence {
+        label: 0,
+        mask: nothing(),
+        pattern: nothing(),
+        asr_search: 0.99,
+        asr: 0.97,
+        asr_images: 100,
+        l1: size,
+        size,
+        reached: true,
+        anomaly_index,
+        reference_sizes: reference_sizes.to_vec(),
+        examples: Vec::new(),
+    }
+}
+
+fn on(trigger: &TriggerEvidence) -> Verdict {
+    of_trigger(trigger)[0].verdict
+}
+
+/// Shots that all reached the label, far beyond what honest models show.
+fn shots(label: usize, loss: f32) -> ShotEvidence {
+    ShotEvidence {
+        label,
+        losses: vec![loss; 10],
+        reference_losses: vec![20.0; 10],
+        steps: vec![60; 10],
+        prob: 1.0,
+        flagged_by_original_rule: true,
+        clean_losses: vec![1.0; 20],
+        clean_prob: 0.0,
+        p_value: Some(1e-6),
+        points: Vec::new(),
+    }
+}
+
+#[test]
+fn a_small_trigger_is_confirmed_by_the_other_labels_and_by_honest_models_together() {
+    assert_eq!(on(&trigger(0.005, Some(3.0), &[0.05, 0.04])), Verdict::Infected);
+    let natural = trigger(0.03, Some(3.0), &[0.05, 0.04]);
+    assert_eq!(on(&natural), Verdict::NoEvidence, "honest models need hardly more");
+    assert_eq!(on(&trigger(0.02, Some(1.5), &[0.05, 0.04])), Verdict::NoEvidence, "no outlier");
+    assert_eq!(on(&trigger(0.005, Some(1.5), &[0.05, 0.04])), Verdict::Suspicious, "tiny, half an outlier");
+    assert_eq!(on(&trigger(0.005, Some(3.0), &[])), Verdict::Suspicious, "nothing honest to hold it against");
+    assert_eq!(on(&trigger(0.3, Some(9.0), &[0.9, 0.9])), Verdict::NoEvidence, "no patch");
+}
+
+#[test]
+fn with_few_labels_honest_models_alone_decide() {
+    assert_eq!(on(&trigger(0.005, None, &[0.05])), Verdict::Infected);
+    assert_eq!(on(&trigger(0.02, None, &[0.05])), Verdict::Suspicious);
+    assert_eq!(on(&trigger(0.04, None, &[0.05])), Verdict::NoEvidence);
+    assert_eq!(on(&trigger(0.005, None, &[])), Verdict::NoEvidence);
+}
+
+#[test]
+fn a_trigger_that_fails_on_held_back_pictures_says_nothing_and_few_pictures_confirm_nothing() {
+    let small = trigger(0.005, Some(3.0), &[0.05, 0.04]);
+    assert_eq!(on(&TriggerEvidence { asr: 0.84, ..small.clone() }), Verdict::NoEvidence);
+    assert_eq!(on(&TriggerEvidence { reached: false, ..small.clone() }), Verdict::NoEvidence);
+    assert_eq!(on(&TriggerEvidence { asr_images: 19, ..small }), Verdict::Suspicious);
+}
+
+#[test]
+fn low_shots_alone_are_suspicious_unless_the_search_for_a_trigger_speaks_against_them() {
+    let said = |lowness, doubted| of_shots(&shots(0, 0.001), 10, 2, lowness, doubted)[0].verdict;
+    assert_eq!(said(Some(3.0), false), Verdict::Suspicious);
+    assert_eq!(said(Some(3.0), true), Verdict::NoEvidence);
+    assert_eq!(said(Some(1.0), false), Verdict::NoEvidence, "every label of this model is low");
+    let usual = ShotEvidence { clean_prob: 0.9, ..shots(0, 0.001) };
+    assert_eq!(of_shots(&usual, 10, 2, Some(3.0), false)[0].verdict, Verdict::NoEvidence, "honest models do it too");
+    let rare = ShotEvidence { p_value: Some(0.002), ..shots(0, 0.001) };
+    assert_eq!(of_shots(&rare, 10, 2, Some(3.0), false)[0].verdict, Verdict::NoEvidence, "ten labels, ten chances");
+}
+
+/// Ten labels; the shots at label 3 are far lower than the others.
+fn evidence(index: Option<Option<f32>>) -> Evidence {
+    let shots = (0..10).map(|i| Some(shots(i, if i == 3 { 1e-4 } else { 0.1 + 0.01 * i as f32 }))).collect();
+    let mut triggers = vec![None; 10];
+    if let Some(index) = index {
+        triggers[0] = Some(trigger(0.05, Some(0.0), &[]));
+        triggers[3] = Some(trigger(0.03, index, &[0.05]));
+    }
+    Evidence { shots, triggers }
+}
+
+#[test]
+fn the_search_for_a_trigger_is_heard_where_it_ran() {
+    let names: Vec<String> = (0..10).map(|i| i.to_string()).collect();
+    let accused = |index| {
+        let labels = labels(&evidence(index), &names, 2);
+        labels.iter().filter(|l| l.verdict != Verdict::NoEvidence).map(|l| l.label).collect::<Vec<_>>()
+    };
+    assert_eq!(accused(None), [3], "stopped before the search");
+    assert_eq!(accused(Some(Some(1.5))), [3], "small too, though not small enough alone");
+    assert!(accused(Some(Some(0.3))).is_empty(), "as large as everywhere");
+}
+
+#[test]
+fn the_worst_label_decides_and_is_named() {
+    let names: Vec<String> = (0..10).map(|i| format!("sign {i}")).collect();
+    let mut evidence = evidence(None);
+    evidence.triggers[7] = Some(trigger(0.005, Some(3.0), &[0.05, 0.04]));
+    let labels = labels(&evidence, &names, 2);
+    let verdict = model(&labels);
+    assert_eq!(verdict, Verdict::Infected);
+    let text = summary(&labels, verdict, true);
+    assert!(
+        text.contains("label 7 \"sign 7\"") && text.contains("97.0 % of 100") && text.contains("stopped"),
+        "{text}"
+    );
+    assert_eq!(model(&[]), Verdict::NoEvidence);
+}
