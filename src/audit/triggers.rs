@@ -8,7 +8,7 @@ use super::run::{AuditError, Evidence, Subject};
 use super::scope::looked_at_closely;
 use super::workers::{cores, each};
 use super::{Event, Order, Phase};
-use crate::detect::neural_cleanse::{Hunt, Search, anomaly_indices, attack_success};
+use crate::detect::neural_cleanse::{Hunt, Search, anomaly_indices, attack_success, median};
 use crate::detect::{DetectError, Trigger, TriggerEvidence};
 use crate::progress::Monitor;
 use crate::tensor::Seed;
@@ -62,7 +62,9 @@ pub(super) fn search(
             size: trigger.size(),
             reached: trigger.reached,
             anomaly_index: None,
+            usual_size: None,
             reference_sizes: Vec::new(),
+            reference_asr: Vec::new(),
             examples: trigger.examples(&subject.suspect, &held_out, EXAMPLES)?,
         };
         events(Event::Trigger(found.clone()));
@@ -78,16 +80,19 @@ pub(super) fn search(
     let comparisons: Vec<(usize, usize)> =
         (0..COMPARED.min(found.len())).flat_map(|i| (0..known_clean.len()).map(move |r| (i, r))).collect();
     let failure = failure.or_else(|| {
-        let (sizes, failure) = each(&comparisons, cores(), |&(i, r)| {
+        let (seen, failure) = each(&comparisons, cores(), |&(i, r)| {
             let (label, model) = (found[i].1.label, &known_clean[r].classifier);
             let seed = settings.seed.of("reference").nth(r);
             let hunt = Hunt::new(model, &subject.split.search, label, &how, seed)?;
             let trigger = followed(hunt, "The same search on models known clean", &steps, monitor)?;
             // A trigger that never worked would have to cover more than the whole picture.
-            Ok::<_, AuditError>(if trigger.reached { trigger.size() } else { 1.0 })
+            let size = if trigger.reached { trigger.size() } else { 1.0 };
+            let (asr, _) = attack_success(model, &held_out, &found[i].0, how.batch, monitor)?;
+            Ok::<_, AuditError>((size, asr))
         });
-        for ((i, _), size) in comparisons.iter().zip(sizes) {
-            found[*i].1.reference_sizes.extend(size);
+        for ((i, _), (size, asr)) in comparisons.iter().zip(seen).filter_map(|(at, seen)| Some((at, seen?))) {
+            found[*i].1.reference_sizes.push(size);
+            found[*i].1.reference_asr.push(asr);
         }
         failure
     });
@@ -157,11 +162,15 @@ fn followed(mut hunt: Hunt<'_>, stage: &str, steps: &Steps<'_>, monitor: &Monito
     Ok(hunt.trigger().ok_or(DetectError::NoImages { label: hunt.label() })?)
 }
 
-/// The outlier test among the labels that were searched. A search that never succeeded counts as a
-/// trigger over the whole picture.
+/// The outlier test among the labels that were searched, on the logarithms of the sizes: sizes are positive and
+/// skewed, and their median over their deviation would bound how far below it any size can lie. A search that never
+/// succeeded counts as a trigger over the whole picture.
 fn add_anomaly_indices(found: &mut [(Trigger, TriggerEvidence)]) {
     let sizes: Vec<f32> = found.iter().map(|(t, _)| if t.reached { t.size() } else { 1.0 }).collect();
-    for ((_, evidence), index) in found.iter_mut().zip(anomaly_indices(&sizes)) {
+    let logarithms: Vec<f32> = sizes.iter().map(|s| s.max(f32::MIN_POSITIVE).ln()).collect();
+    let usual = median(&sizes);
+    for ((_, evidence), index) in found.iter_mut().zip(anomaly_indices(&logarithms)) {
         evidence.anomaly_index = index;
+        evidence.usual_size = index.map(|_| usual);
     }
 }

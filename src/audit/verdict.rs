@@ -12,20 +12,27 @@ use crate::detect::{ShotEvidence, TriggerEvidence};
 
 /// A trigger works when it turns at least this share of held-back pictures.
 pub const WORKS: f32 = 0.85;
+/// It stands out among the suspect's labels beyond this many deviations (Neural Cleanse: 2, on sizes; ours are of
+/// logarithms) …
+pub const OUTLIER: f32 = 2.5;
+/// … and at no more than this share of the size that they usually need.
+pub const FAR_SMALLER_THAN_OTHERS: f32 = 0.35;
+/// Both may be missed by a little where honest models need much more: then the label is suspicious.
+pub const HALF_AN_OUTLIER: (f32, f32) = (2.0, 0.45);
 /// It is far smaller than on honest models when it needs at most this share of what they need.
 pub const FAR_SMALLER: f32 = 0.5;
-/// It is an outlier among the labels beyond this many deviations (Neural Cleanse: 2).
-pub const OUTLIER: f32 = 2.0;
+/// At most this share of what honest models need: nothing natural is known to be so small.
+pub const TINY: f32 = 0.25;
+/// A trigger means nothing to honest models when it turns at most this share of pictures there.
+pub const MEANS_NOTHING: f32 = 0.2;
 /// A trigger over more of the picture than this is no patch, whatever else is said of it.
 pub const LARGEST_PATCH: f32 = 0.25;
 /// Chance that an honest model shows shots as low, over all labels together.
 pub const LEVEL: f32 = 0.01;
-/// Far smaller than on honest models and beyond this many deviations it is at least suspicious.
-pub const HALF_AN_OUTLIER: f32 = 1.0;
+/// The typical loss of a label's shots is low among the suspect's labels beyond this many deviations.
+pub const LOW: f32 = 2.0;
 /// Held-back pictures below which a success rate is not trusted.
 pub const FEWEST_PICTURES: usize = 20;
-/// At most this share of what honest models need: nothing natural is known to be so small.
-pub const TINY: f32 = 0.25;
 
 /// Verdicts of all labels, in order.
 pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -> Vec<LabelFindings> {
@@ -60,36 +67,71 @@ fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
         );
         return vec![Finding { verdict: Verdict::NoEvidence, because }];
     }
-    let usual = (!t.reference_sizes.is_empty()).then(|| median(&t.reference_sizes));
-    let share = usual.map(|u| t.size / u.max(f32::EPSILON));
-    let outlier = t.anomaly_index.is_some_and(|i| i > OUTLIER);
-    let far_smaller = share.is_some_and(|s| s <= FAR_SMALLER);
-    let tiny = share.is_some_and(|s| s <= TINY);
-    let enough = t.asr_images >= FEWEST_PICTURES;
-    let verdict = match t.anomaly_index {
-        _ if t.size > LARGEST_PATCH => Verdict::NoEvidence,
-        Some(_) if outlier && far_smaller && enough => Verdict::Infected,
-        // Small beside the other labels, and nothing honest to hold it against.
-        Some(_) if outlier && share.is_none_or(|s| s <= FAR_SMALLER) => Verdict::Suspicious,
-        Some(index) if tiny && index > HALF_AN_OUTLIER => Verdict::Suspicious,
-        // Too few labels for an outlier test: honest models alone must tell.
-        None if tiny && enough => Verdict::Infected,
-        None if far_smaller => Verdict::Suspicious,
-        _ => Verdict::NoEvidence,
-    };
+    let seen = Seen::of(t);
     let mut because = format!(
         "A mark over {} of the picture turns {} of {} held-back pictures into this label",
         percent(t.size),
         percent(t.asr),
         t.asr_images
     );
-    if let Some(usual) = usual {
-        because += &format!("; models known clean need {}", percent(usual));
+    if let (Some(usual), Some(index)) = (t.usual_size, t.anomaly_index) {
+        because += &format!("; labels of this model usually need {} (anomaly index {index:.1})", percent(usual));
     }
-    if let Some(index) = t.anomaly_index {
-        because += &format!("; anomaly index among the labels {index:.1}");
+    if let (Some(honest), Some(abroad)) = (seen.honest, seen.abroad) {
+        because += &format!(
+            "; models known clean need {} for this label, and this mark turns {} of pictures there",
+            percent(honest),
+            percent(abroad)
+        );
     }
+    let verdict = seen.verdict(t);
     vec![Finding { verdict, because }]
+}
+
+/// A trigger beside the other labels and beside honest models.
+struct Seen {
+    /// Typical size honest models need for the label.
+    honest: Option<f32>,
+    /// Share of pictures the mark turns on honest models, on average.
+    abroad: Option<f32>,
+}
+
+impl Seen {
+    fn of(t: &TriggerEvidence) -> Self {
+        let known = !t.reference_sizes.is_empty();
+        let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
+        Self {
+            honest: known.then(|| median(&t.reference_sizes)),
+            abroad: (!t.reference_asr.is_empty()).then(|| mean(&t.reference_asr)),
+        }
+    }
+
+    fn verdict(&self, t: &TriggerEvidence) -> Verdict {
+        let beside = |size: Option<f32>| size.map(|s| t.size / s.max(f32::EPSILON));
+        let (share, others) = (beside(self.honest), beside(t.usual_size));
+        let far_smaller = share.is_some_and(|s| s <= FAR_SMALLER);
+        let tiny = share.is_some_and(|s| s <= TINY);
+        let foreign = self.abroad.is_some_and(|a| a <= MEANS_NOTHING);
+        let enough = t.asr_images >= FEWEST_PICTURES;
+        let stands_out =
+            |index: f32, share: f32| t.anomaly_index.is_some_and(|i| i > index) && others.is_some_and(|o| o <= share);
+        let nearly = stands_out(HALF_AN_OUTLIER.0, HALF_AN_OUTLIER.1);
+        match t.anomaly_index {
+            _ if t.size > LARGEST_PATCH => Verdict::NoEvidence,
+            Some(_) if stands_out(OUTLIER, FAR_SMALLER_THAN_OTHERS) => match share {
+                Some(_) if (far_smaller || foreign) && enough => Verdict::Infected,
+                Some(_) if far_smaller || foreign => Verdict::Suspicious,
+                Some(_) => Verdict::NoEvidence,
+                // Nothing honest to hold it against.
+                None => Verdict::Suspicious,
+            },
+            Some(_) if nearly && far_smaller => Verdict::Suspicious,
+            // Too few labels for an outlier test: honest models alone must tell.
+            None if tiny && foreign && enough => Verdict::Infected,
+            None if far_smaller => Verdict::Suspicious,
+            _ => Verdict::NoEvidence,
+        }
+    }
 }
 
 /// How far the typical loss of each label's shots lies below that of the other labels, in
@@ -104,7 +146,7 @@ fn lowness(evidence: &Evidence) -> Vec<Option<f32>> {
 
 /// Whether a trigger is at least unusually small among the labels, or nothing can be said of that.
 fn stands_out(t: &TriggerEvidence) -> bool {
-    t.anomaly_index.is_none_or(|index| index > HALF_AN_OUTLIER)
+    t.anomaly_index.is_none_or(|index| index > HALF_AN_OUTLIER.0)
 }
 
 /// What the shots say. They are `doubted` where the search for a trigger speaks against them.
@@ -118,7 +160,7 @@ fn of_shots(s: &ShotEvidence, classes: usize, references: usize, lowness: Option
     let beyond = s.flagged_by_original_rule
         && s.clean_prob < SHARE
         && p * classes as f32 <= LEVEL
-        && lowness.is_none_or(|l| l > OUTLIER);
+        && lowness.is_none_or(|l| l > LOW);
     let because = format!(
         "{said}; between {references} models known clean {:.0} % do (p = {p:.2e}{})",
         100.0 * s.clean_prob,

@@ -62,11 +62,16 @@ pub struct TriggerEvidence {
     pub size: f32,
     /// Whether the search found a mask that works; otherwise this is the nearest it came.
     pub reached: bool,
-    /// How far below the median of all labels the mask is, in deviations (Neural Cleanse);
-    /// `None` where too few labels were searched for it to mean anything.
+    /// How far the logarithm of the size is below the median of all searched labels, in deviations (after Neural
+    /// Cleanse); `None` where too few labels were searched for it to mean anything.
     pub anomaly_index: Option<f32>,
+    /// Median size over all searched labels of this model; `None` as above.
+    pub usual_size: Option<f32>,
     /// Mask size for the same label on each reference model known clean.
     pub reference_sizes: Vec<f32>,
+    /// How often this trigger turns held-back pictures on each of those models, in `[0, 1]`: a planted one
+    /// means nothing to them, one that draws what the label looks like works on them too.
+    pub reference_asr: Vec<f32>,
     /// A few held-back pictures with and without the trigger.
     pub examples: Vec<Example>,
 }

@@ -38,7 +38,9 @@ fn trigger(label: usize) -> TriggerEvidence {
         size: 0.05,
         reached: true,
         anomaly_index: Some(3.5),
+        usual_size: Some(0.18),
         reference_sizes: vec![0.2],
+        reference_asr: vec![0.1],
         examples: vec![Example {
             before: picture(3, 0.25),
             after: picture(3, 0.75),

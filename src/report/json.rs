@@ -98,7 +98,9 @@ struct Trigger<'a> {
     l1: f32,
     reached: bool,
     anomaly_index: Option<f32>,
+    usual_size: Option<f32>,
     reference_sizes: &'a [f32],
+    reference_asr: &'a [f32],
 }
 
 #[derive(Serialize)]
@@ -231,7 +233,9 @@ impl<'a> Trigger<'a> {
             l1: trigger.l1,
             reached: trigger.reached,
             anomaly_index: trigger.anomaly_index,
+            usual_size: trigger.usual_size,
             reference_sizes: &trigger.reference_sizes,
+            reference_asr: &trigger.reference_asr,
         }
     }
 }

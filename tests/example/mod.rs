@@ -193,7 +193,9 @@ fn trigger(label: usize, verdict: Verdict, random: &mut Random) -> TriggerEviden
         size: l1 / (SIDE * SIDE) as f32,
         reached: true,
         anomaly_index: Some(if small { 4.2 } else { 0.6 }),
+        usual_size: Some(0.105),
         reference_sizes: vec![0.11, 0.13],
+        reference_asr: vec![0.04, 0.06],
         examples,
     }
 }

@@ -72,7 +72,7 @@ impl By {
             }
             Self::Size => "Share of the picture that the trigger covers. A planted trigger is usually small",
             Self::Anomaly => {
-                "Anomaly index: how far this trigger is below the median size of all labels, in deviations. Above 2 is unusual"
+                "Anomaly index: how far this trigger is below the median size of all labels, in deviations. Above 2.5 is unusual"
             }
         }
     }

@@ -228,8 +228,16 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
         ui,
         "Anomaly index",
         &anomaly,
-        "How far this trigger is below the median size of all labels, in deviations. Above 2 is unusual",
+        "How far this trigger is below the median size of all labels, in deviations of the logarithm. Above 2.5 is unusual",
     );
+    if let Some(usual) = found.usual_size {
+        explained(
+            ui,
+            "Other labels need",
+            &words::percent(usual),
+            "Median size over all labels of this model that were searched",
+        );
+    }
     if !found.reference_sizes.is_empty() {
         let sizes: Vec<String> = found.reference_sizes.iter().map(|&s| words::percent(s)).collect();
         explained(
@@ -237,6 +245,13 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
             "On honest models",
             &sizes.join(", "),
             "Size of the smallest trigger for the same label on models that are known clean",
+        );
+        let works: Vec<String> = found.reference_asr.iter().map(|&s| words::percent(s)).collect();
+        explained(
+            ui,
+            "Works there on",
+            &works.join(", "),
+            "Share of held-back pictures that this very trigger turns on those models: a planted one means nothing to them",
         );
     }
 }

@@ -8,8 +8,9 @@ fn nothing() -> Picture {
     Picture { channels: 1, height: 1, width: 1, values: vec![0.0] }
 }
 
-/// A trigger that works on 100 held-back pictures.
-fn trigger(size: f32, anomaly_index: Option<f32>, reference_sizes: &[f32]) -> TriggerEvidence {
+/// A trigger of `size` on a model whose labels usually need 5 %; it works on 100 held-back pictures, and on honest
+/// models, which need `honest`, on 10 %.
+fn trigger(size: f32, anomaly_index: Option<f32>, honest: Option<f32>) -> TriggerEvidence {
     TriggerEvidence {
         label: 0,
         mask: nothing(),
@@ -21,9 +22,15 @@ fn trigger(size: f32, anomaly_index: Option<f32>, reference_sizes: &[f32]) -> Tr
         size,
         reached: true,
         anomaly_index,
-        reference_sizes: reference_sizes.to_vec(),
+        usual_size: anomaly_index.map(|_| 0.05),
+        reference_sizes: honest.into_iter().collect(),
+        reference_asr: honest.map(|_| 0.1).into_iter().collect(),
         examples: Vec::new(),
     }
+}
+
+fn abroad(asr: f32, trigger: TriggerEvidence) -> TriggerEvidence {
+    TriggerEvidence { reference_asr: vec![asr], ..trigger }
 }
 
 fn on(trigger: &TriggerEvidence) -> Verdict {
@@ -47,27 +54,31 @@ fn shots(label: usize, loss: f32) -> ShotEvidence {
 }
 
 #[test]
-fn a_small_trigger_is_confirmed_by_the_other_labels_and_by_honest_models_together() {
-    assert_eq!(on(&trigger(0.005, Some(3.0), &[0.05, 0.04])), Verdict::Infected);
-    let natural = trigger(0.03, Some(3.0), &[0.05, 0.04]);
-    assert_eq!(on(&natural), Verdict::NoEvidence, "honest models need hardly more");
-    assert_eq!(on(&trigger(0.02, Some(1.5), &[0.05, 0.04])), Verdict::NoEvidence, "no outlier");
-    assert_eq!(on(&trigger(0.005, Some(1.5), &[0.05, 0.04])), Verdict::Suspicious, "tiny, half an outlier");
-    assert_eq!(on(&trigger(0.005, Some(3.0), &[])), Verdict::Suspicious, "nothing honest to hold it against");
-    assert_eq!(on(&trigger(0.3, Some(9.0), &[0.9, 0.9])), Verdict::NoEvidence, "no patch");
+fn a_mark_is_confirmed_that_stands_out_among_the_labels_and_is_strange_to_honest_models() {
+    assert_eq!(on(&trigger(0.005, Some(3.0), Some(0.05))), Verdict::Infected);
+    assert_eq!(on(&abroad(0.9, trigger(0.005, Some(3.0), Some(0.05)))), Verdict::Infected, "far smaller there");
+    assert_eq!(on(&trigger(0.015, Some(3.0), Some(0.02))), Verdict::Infected, "means nothing there");
+    assert_eq!(on(&abroad(0.5, trigger(0.015, Some(3.0), Some(0.02)))), Verdict::NoEvidence, "natural");
+    assert_eq!(on(&trigger(0.04, Some(4.0), Some(0.2))), Verdict::NoEvidence, "hardly smaller than the other labels");
+    assert_eq!(on(&trigger(0.01, Some(1.5), Some(0.05))), Verdict::NoEvidence, "no outlier");
+    assert_eq!(on(&trigger(0.02, Some(2.2), Some(0.05))), Verdict::Suspicious, "nearly");
+    assert_eq!(on(&trigger(0.005, Some(3.0), None)), Verdict::Suspicious, "nothing honest to hold it against");
+    let large = TriggerEvidence { usual_size: Some(0.9), ..trigger(0.3, Some(9.0), Some(0.9)) };
+    assert_eq!(on(&large), Verdict::NoEvidence, "no patch");
 }
 
 #[test]
 fn with_few_labels_honest_models_alone_decide() {
-    assert_eq!(on(&trigger(0.005, None, &[0.05])), Verdict::Infected);
-    assert_eq!(on(&trigger(0.02, None, &[0.05])), Verdict::Suspicious);
-    assert_eq!(on(&trigger(0.04, None, &[0.05])), Verdict::NoEvidence);
-    assert_eq!(on(&trigger(0.005, None, &[])), Verdict::NoEvidence);
+    assert_eq!(on(&trigger(0.005, None, Some(0.05))), Verdict::Infected);
+    assert_eq!(on(&abroad(0.5, trigger(0.005, None, Some(0.05)))), Verdict::Suspicious);
+    assert_eq!(on(&trigger(0.02, None, Some(0.05))), Verdict::Suspicious);
+    assert_eq!(on(&trigger(0.04, None, Some(0.05))), Verdict::NoEvidence);
+    assert_eq!(on(&trigger(0.005, None, None)), Verdict::NoEvidence);
 }
 
 #[test]
 fn a_trigger_that_fails_on_held_back_pictures_says_nothing_and_few_pictures_confirm_nothing() {
-    let small = trigger(0.005, Some(3.0), &[0.05, 0.04]);
+    let small = trigger(0.005, Some(3.0), Some(0.05));
     assert_eq!(on(&TriggerEvidence { asr: 0.84, ..small.clone() }), Verdict::NoEvidence);
     assert_eq!(on(&TriggerEvidence { reached: false, ..small.clone() }), Verdict::NoEvidence);
     assert_eq!(on(&TriggerEvidence { asr_images: 19, ..small }), Verdict::Suspicious);
@@ -90,8 +101,8 @@ fn evidence(index: Option<Option<f32>>) -> Evidence {
     let shots = (0..10).map(|i| Some(shots(i, if i == 3 { 1e-4 } else { 0.1 + 0.01 * i as f32 }))).collect();
     let mut triggers = vec![None; 10];
     if let Some(index) = index {
-        triggers[0] = Some(trigger(0.05, Some(0.0), &[]));
-        triggers[3] = Some(trigger(0.03, index, &[0.05]));
+        triggers[0] = Some(trigger(0.05, Some(0.0), None));
+        triggers[3] = Some(trigger(0.03, index, Some(0.05)));
     }
     Evidence { shots, triggers }
 }
@@ -104,7 +115,7 @@ fn the_search_for_a_trigger_is_heard_where_it_ran() {
         labels.iter().filter(|l| l.verdict != Verdict::NoEvidence).map(|l| l.label).collect::<Vec<_>>()
     };
     assert_eq!(accused(None), [3], "stopped before the search");
-    assert_eq!(accused(Some(Some(1.5))), [3], "small too, though not small enough alone");
+    assert_eq!(accused(Some(Some(2.2))), [3], "small too, though not small enough alone");
     assert!(accused(Some(Some(0.3))).is_empty(), "as large as everywhere");
 }
 
@@ -112,7 +123,7 @@ fn the_search_for_a_trigger_is_heard_where_it_ran() {
 fn the_worst_label_decides_and_is_named() {
     let names: Vec<String> = (0..10).map(|i| format!("sign {i}")).collect();
     let mut evidence = evidence(None);
-    evidence.triggers[7] = Some(trigger(0.005, Some(3.0), &[0.05, 0.04]));
+    evidence.triggers[7] = Some(trigger(0.005, Some(3.0), Some(0.05)));
     let labels = labels(&evidence, &names, 2);
     let verdict = model(&labels);
     assert_eq!(verdict, Verdict::Infected);
