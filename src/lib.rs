@@ -26,6 +26,7 @@ pub mod job;
 pub mod model;
 pub mod poison;
 pub mod progress;
+pub mod repair;
 pub mod report;
 pub mod tensor;
 pub mod train;

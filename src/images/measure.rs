@@ -57,6 +57,18 @@ pub fn accuracy(classifier: &Classifier, images: &ImageSet, monitor: &Monitor) -
     Ok((answers.accuracy(images), answers.loss))
 }
 
+/// The label `classifier` gives each of `images`; `None` where a logit is no number.
+///
+/// # Errors
+/// As [`accuracy`].
+pub fn answered(
+    classifier: &Classifier,
+    images: &ImageSet,
+    monitor: &Monitor,
+) -> Result<Vec<Option<usize>>, ImageError> {
+    Ok(answers(classifier, images, "Measuring the accuracy", monitor)?.labels)
+}
+
 /// The answers of `classifier` on `images`; `stage` is what the monitor shows.
 pub(super) fn answers(
     classifier: &Classifier,

@@ -1,5 +1,6 @@
 //! A model with its preprocessing: pixels in `[0, 1]` go in, logits come out.
 
+use super::graph::ValueId;
 use super::{ChannelOrder, Graph, InputLayout, InputSpec, Model, ModelError, Parameters, Preprocessing};
 use crate::tensor::resize;
 use candle_core::{DType, Device, Tensor};
@@ -106,6 +107,21 @@ impl Classifier {
     /// The same classifier with other numbers (a repair, or variables to train).
     pub fn with_parameters(&self, parameters: Parameters) -> Self {
         Self { parameters, ..self.clone() }
+    }
+
+    /// The same classifier with another graph of the same input and labels.
+    pub(super) fn with_graph(self, graph: Arc<Graph>) -> Self {
+        Self { graph, ..self }
+    }
+
+    /// Shape of a computed value for one picture (for a whole batch where the graph insists on one).
+    pub(super) fn shape_of(&self, value: ValueId) -> Result<Vec<usize>, ModelError> {
+        let [h, w] = self.preprocessing.size;
+        let n = self.input.fixed_batch.unwrap_or(1).max(1);
+        let pixels = Tensor::zeros((n, self.preprocessing.channels, h, w), DType::F32, &self.device)?;
+        let steps = self.graph.nodes.iter().position(|node| node.outputs.contains(&value)).map_or(0, |i| i + 1);
+        let until = Graph { logits: value, nodes: self.graph.nodes[..steps].to_vec(), ..(*self.graph).clone() };
+        Ok(until.run(&self.parameters, &self.preprocess(&pixels)?, None)?.dims().to_vec())
     }
 
     /// The trained numbers.

@@ -49,6 +49,9 @@ pub enum ModelError {
     /// A preprocessing that does not fit the model's input.
     #[error("this preprocessing does not fit the model: {0}")]
     Preprocessing(String),
+    /// A repair that does not fit the model.
+    #[error("this change does not fit the model: {0}")]
+    Change(String),
     /// The graph failed at a node.
     #[error("the model failed at node \"{node}\" ({op}): {why}")]
     Node {

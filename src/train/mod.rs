@@ -9,6 +9,7 @@ mod learn;
 mod standardise;
 
 pub use architecture::Architecture;
+pub use augment::augmented;
 pub use learn::{Recipe, TrainError, Trained, train};
 
 #[cfg(test)]

@@ -67,9 +67,9 @@ impl<'a> Builder<'a> {
         ValueId(self.values.len() - 1)
     }
 
-    /// A computed value without a name in the file.
+    /// A computed value without a name in the file; its own must not be taken for one of the file's.
     pub fn fresh(&mut self, node: &str) -> ValueId {
-        self.add(node, Source::Computed)
+        self.add(&format!("{node}/step {}", self.nodes.len()), Source::Computed)
     }
 
     /// A computed value of the file.

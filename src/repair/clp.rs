@@ -1,0 +1,147 @@
+//! Channel Lipschitz pruning (Zheng et al., ECCV 2022): channels to which a small change of the picture matters far
+//! more than to their neighbours are switched off. Needs no images.
+//!
+//! A channel's sensitivity is the largest singular value of its kernel, times what the normalisation that reads the
+//! convolution multiplies it with. Convolution and normalisation are paired through the edges of the graph.
+
+use super::measure::measure;
+use super::{Point, Problem, Repair, RepairError};
+use crate::model::graph::{Op, Source, ValueId};
+use crate::model::{Change, Classifier, Graph, Parameters};
+use crate::progress::Monitor;
+use candle_core::Tensor;
+
+/// See the module.
+pub struct Clp;
+
+/// Deviations above the mean of its layer beyond which a channel goes, where nothing can be measured.
+const PUBLISHED: f32 = 3.0;
+/// Tried from mild to harsh where clean images can tell what it costs.
+const TRIED: [f32; 9] = [5.0, 4.5, 4.0, 3.5, 3.0, 2.5, 2.0, 1.75, 1.5];
+/// Steps of the power iteration; singular values are compared, not reported.
+const POWER_STEPS: usize = 40;
+
+impl Repair for Clp {
+    fn name(&self) -> &'static str {
+        "clp"
+    }
+
+    fn price(&self) -> &'static str {
+        "Switches off channels that react far more strongly than their neighbours. Needs neither images nor a trigger \
+         and takes a second, but how well it works depends on the network: it can cost much accuracy or do nothing"
+    }
+
+    fn needs_images(&self) -> bool {
+        false
+    }
+
+    fn run(&self, problem: &Problem, watch: &(dyn Fn(Point) + Sync), monitor: &Monitor) -> Result<Change, RepairError> {
+        let layers = layers(problem.suspect)?;
+        if layers.is_empty() {
+            return Err(RepairError::Lacks(
+                "this model has no convolutions whose channels could be switched off".into(),
+            ));
+        }
+        if problem.parts.validation.is_empty() {
+            return pruned(problem.suspect.parameters(), &layers, PUBLISHED);
+        }
+        let validation = &problem.parts.validation;
+        let before = measure(problem.suspect, validation, problem.triggers, monitor)?;
+        let mut kept = Change::default();
+        for (i, &bound) in TRIED.iter().enumerate() {
+            monitor.check()?;
+            let done = (i + 1) as f32 / TRIED.len() as f32;
+            monitor.step(format!("Switching channels off beyond {bound} deviations"), done);
+            let change = pruned(problem.suspect.parameters(), &layers, bound)?;
+            let now = measure(&change.apply(problem.suspect)?, validation, problem.triggers, monitor)?;
+            watch(Point { done, accuracy: now.accuracy, asr: now.worst_asr() });
+            if now.accuracy < before.accuracy - problem.aim.accuracy_loss {
+                break;
+            }
+            kept = change;
+        }
+        Ok(kept)
+    }
+}
+
+/// A convolution, what normalises its output, and how sensitive each of its channels is.
+struct Layer {
+    weight: String,
+    bias: Option<String>,
+    /// Scale and shift of the normalisation that reads it.
+    norm: Option<(String, String)>,
+    sensitivity: Vec<f32>,
+}
+
+fn layers(model: &Classifier) -> Result<Vec<Layer>, RepairError> {
+    let (graph, parameters) = (model.graph(), model.parameters());
+    let mut layers = Vec::new();
+    for node in graph.nodes.iter().filter(|n| matches!(n.op, Op::Conv(_))) {
+        let Some(weight) = named(graph, node.inputs.get(1)) else { continue };
+        let bias = named(graph, node.inputs.get(2));
+        let mut sensitivity = spectral_norms(&parameters[&weight])?;
+        let mut norm = None;
+        let reader = graph.nodes.iter().find(|n| n.inputs.first() == Some(&node.outputs.first().copied()));
+        if let Some(reader) = reader
+            && let Op::BatchNorm { epsilon } = reader.op
+            && let [Some(scale), Some(shift), Some(variance)] = [1, 2, 4].map(|i| named(graph, reader.inputs.get(i)))
+        {
+            let factors = parameters[&scale].abs()?.div(&(&parameters[&variance] + f64::from(epsilon))?.sqrt()?)?;
+            sensitivity.iter_mut().zip(factors.to_vec1::<f32>()?).for_each(|(s, f)| *s *= f);
+            norm = Some((scale, shift));
+        }
+        layers.push(Layer { weight, bias, norm, sensitivity });
+    }
+    Ok(layers)
+}
+
+fn named(graph: &Graph, input: Option<&Option<ValueId>>) -> Option<String> {
+    match &graph.values[(*input?)?.0].source {
+        Source::Parameter(name) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// The largest singular value of each output channel's kernel, seen as `[c_in, kh * kw]`.
+fn spectral_norms(weight: &Tensor) -> Result<Vec<f32>, RepairError> {
+    let (out, c, kh, kw) = weight.dims4()?;
+    let kernels = weight.reshape((out, c, kh * kw))?;
+    let mut v = Tensor::ones((out, kh * kw, 1), weight.dtype(), weight.device())?;
+    let mut norm = Tensor::zeros((out, 1, 1), weight.dtype(), weight.device())?;
+    for _ in 0..POWER_STEPS {
+        let u = kernels.matmul(&v)?;
+        norm = u.sqr()?.sum_keepdim(1)?.sqrt()?;
+        v = kernels.transpose(1, 2)?.contiguous()?.matmul(&u)?;
+        let length = (v.sqr()?.sum_keepdim(1)?.sqrt()? + 1e-20)?;
+        v = v.broadcast_div(&length)?;
+    }
+    Ok(norm.flatten_all()?.to_vec1()?)
+}
+
+/// The parameters with every channel switched off whose sensitivity lies more than `bound` deviations above the mean
+/// of its layer.
+fn pruned(parameters: &Parameters, layers: &[Layer], bound: f32) -> Result<Change, RepairError> {
+    let mut change = Change::default();
+    for layer in layers {
+        let n = layer.sensitivity.len() as f32;
+        let mean = layer.sensitivity.iter().sum::<f32>() / n;
+        let variance = layer.sensitivity.iter().map(|s| (s - mean).powi(2)).sum::<f32>() / (n - 1.0).max(1.0);
+        let limit = mean + bound * variance.sqrt();
+        let keep: Vec<f32> = layer.sensitivity.iter().map(|&s| if s > limit { 0.0 } else { 1.0 }).collect();
+        if keep.iter().all(|&k| k == 1.0) {
+            continue;
+        }
+        let silenced: Vec<&String> = match &layer.norm {
+            Some((scale, shift)) => vec![scale, shift],
+            None => [Some(&layer.weight), layer.bias.as_ref()].into_iter().flatten().collect(),
+        };
+        for name in silenced {
+            let old = &parameters[name];
+            let mut shape = vec![1; old.rank()];
+            shape[0] = keep.len();
+            let keep = Tensor::from_slice(&keep, shape, old.device())?;
+            change.parameters.insert(name.clone(), old.broadcast_mul(&keep)?);
+        }
+    }
+    Ok(change)
+}

@@ -1,0 +1,125 @@
+//! Which repairs are tried in which order, and when one is good enough.
+
+use super::{Measured, Point, Problem, Repair, RepairError, measure, method};
+use crate::model::Change;
+use crate::progress::Monitor;
+
+/// One method that was tried.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Attempt {
+    /// Name of the method.
+    pub method: String,
+    /// What it was like on the validation images while it worked.
+    pub curve: Vec<Point>,
+    /// What it reached on the validation images; `None` where it could not be done.
+    pub reached: Option<Measured>,
+    /// Why it could not be done.
+    pub failure: Option<String>,
+}
+
+/// The result of a repair.
+#[derive(Debug, Clone)]
+pub struct Repaired {
+    /// Name of the method whose change this is.
+    pub method: String,
+    /// What changes.
+    pub change: Change,
+    /// On the proof images, before.
+    pub before: Measured,
+    /// On the proof images, after.
+    pub after: Measured,
+    /// Whether the aim is met on the proof images.
+    pub meets_aim: bool,
+    /// Everything that was tried, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+/// The methods to try, best first: with a trigger it is unlearned; without one the whole model is retrained gently;
+/// without images only pruning by the weights is left.
+pub fn recommended(has_trigger: bool, has_images: bool) -> Vec<&'static dyn Repair> {
+    let order: &[&str] = match (has_images, has_trigger) {
+        (true, true) => &["unlearning", "ft-sam", "clp"],
+        (true, false) => &["ft-sam", "clp"],
+        (false, _) => &["clp"],
+    };
+    order.iter().filter_map(|name| method(name)).collect()
+}
+
+/// Tries `methods` in order until one meets the aim on the validation images; otherwise the best of them is taken.
+/// `watch` gets the name of the running method with each point of its curve.
+///
+/// # Errors
+/// [`RepairError`] of the last method where none could be done, or where somebody stops the work.
+pub fn repair(
+    problem: &Problem,
+    methods: &[&dyn Repair],
+    watch: &(dyn Fn(&str, Point) + Sync),
+    monitor: &Monitor,
+) -> Result<Repaired, RepairError> {
+    let validation = &problem.parts.validation;
+    let before = measure(problem.suspect, validation, problem.triggers, monitor)?;
+    let mut attempts = Vec::new();
+    let mut best: Option<(f32, &str, Change)> = None;
+    let mut failure = None;
+    for (i, method) in methods.iter().enumerate() {
+        let part = monitor.part(i as f32 / methods.len() as f32, (i + 1) as f32 / methods.len() as f32);
+        let curve = std::sync::Mutex::new(Vec::new());
+        let note = |point: Point| {
+            if let Ok(mut curve) = curve.lock() {
+                curve.push(point);
+            }
+            watch(method.name(), point);
+        };
+        let ended = lacking(problem, *method).map_or_else(|| method.run(problem, &note, &part), Err);
+        let curve = curve.into_inner().unwrap_or_default();
+        let name = method.name();
+        let change = match ended {
+            Ok(change) => change,
+            Err(stop) if stop.is_stop() => return Err(stop),
+            Err(error) => {
+                let why = error.to_string();
+                attempts.push(Attempt { method: name.into(), curve, reached: None, failure: Some(why) });
+                failure = Some(error);
+                continue;
+            }
+        };
+        let reached = measure(&change.apply(problem.suspect)?, validation, problem.triggers, monitor)?;
+        let meets = reached.meets(problem, &before);
+        let score = worse(problem, &before, &reached);
+        attempts.push(Attempt { method: name.into(), curve, reached: Some(reached), failure: None });
+        if best.as_ref().is_none_or(|b| score < b.0) {
+            best = Some((score, name, change));
+        }
+        if meets {
+            break;
+        }
+    }
+    let Some((_, name, change)) = best else {
+        return Err(
+            failure.unwrap_or_else(|| RepairError::Lacks("there is no method to repair this model with".into()))
+        );
+    };
+    let proof = &problem.parts.proof;
+    let before = measure(problem.suspect, proof, problem.triggers, monitor)?;
+    let after = measure(&change.apply(problem.suspect)?, proof, problem.triggers, monitor)?;
+    let meets_aim = after.meets(problem, &before);
+    Ok(Repaired { method: name.into(), change, before, after, meets_aim, attempts })
+}
+
+/// Why a method cannot begin.
+fn lacking(problem: &Problem, method: &dyn Repair) -> Option<RepairError> {
+    let name = method.name();
+    if method.needs_trigger() && problem.triggers.is_empty() {
+        return Some(RepairError::Lacks(format!("{name} needs a recovered trigger, and none was found")));
+    }
+    if method.needs_images() && problem.parts.repair.is_empty() {
+        return Some(RepairError::Lacks(format!("{name} needs clean images, and there are none")));
+    }
+    None
+}
+
+/// How far from the aim: accuracy lost beyond what may be lost, plus successes left beyond what may be left.
+fn worse(problem: &Problem, before: &Measured, after: &Measured) -> f32 {
+    (before.accuracy - after.accuracy - problem.aim.accuracy_loss).max(0.0)
+        + (after.worst_asr().unwrap_or(0.0) - problem.aim.asr).max(0.0)
+}

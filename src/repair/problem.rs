@@ -1,0 +1,67 @@
+//! What a repair is given.
+
+use crate::detect::Trigger;
+use crate::images::ImageSet;
+use crate::model::Classifier;
+use crate::tensor::Seed;
+
+/// What a repaired model must reach on images held back from the repair.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Aim {
+    /// Clean accuracy may fall by at most this share.
+    pub accuracy_loss: f32,
+    /// The recovered triggers may work on at most this share of pictures.
+    pub asr: f32,
+}
+
+impl Default for Aim {
+    fn default() -> Self {
+        Self { accuracy_loss: 0.02, asr: 0.05 }
+    }
+}
+
+/// Clean images in three parts that share none.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// What methods learn from.
+    pub repair: ImageSet,
+    /// What thresholds are chosen on, and when to end.
+    pub validation: ImageSet,
+    /// What is reported; no method sees it, and the search for the triggers did not see it either.
+    pub proof: ImageSet,
+}
+
+/// Share of the images of the search that are kept for choices.
+const VALIDATION: f32 = 0.25;
+/// More images than this make a repair slower, not better.
+const ENOUGH: usize = 2000;
+/// Validation images at most: they are measured after every pass.
+const MEASURED: usize = 600;
+
+impl Parts {
+    /// The images the audit searched on, for repair and validation; those it held back, for the proof.
+    pub fn of(searched: &ImageSet, held_back: &ImageSet, seed: Seed) -> Self {
+        let seed = seed.of("repair");
+        let parts = searched.split(VALIDATION, seed);
+        Self {
+            repair: parts.search.sample(ENOUGH, seed),
+            validation: parts.held_out.sample(MEASURED, seed),
+            proof: held_back.clone(),
+        }
+    }
+}
+
+/// A suspect and what is known of its backdoor.
+#[derive(Debug)]
+pub struct Problem<'a> {
+    /// The suspect model.
+    pub suspect: &'a Classifier,
+    /// Clean images; empty sets where there are none.
+    pub parts: &'a Parts,
+    /// The recovered triggers of all infected labels; may be empty.
+    pub triggers: &'a [Trigger],
+    /// What the repair must reach.
+    pub aim: Aim,
+    /// Every random number comes from this.
+    pub seed: Seed,
+}

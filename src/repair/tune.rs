@@ -1,0 +1,168 @@
+//! The fine-tuning loop that several repairs share: momentum SGD over the trainable parameters, a measurement on the
+//! validation images after every pass, the best state kept, an end as soon as the aim is met with room to spare.
+
+use super::{Measured, Point, Problem, RepairError, measure, trainable};
+use crate::model::{Change, Classifier, Parameters};
+use crate::progress::Monitor;
+use crate::tensor::Seed;
+use candle_core::backprop::GradStore;
+use candle_core::{Tensor, Var};
+use std::collections::BTreeMap;
+
+/// Momentum and weight decay of every fine-tuning repair (BackdoorBench).
+const MOMENTUM: f64 = 0.9;
+const WEIGHT_DECAY: f64 = 5e-4;
+
+/// How long and how fast.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Schedule {
+    /// Name of the method, for errors and progress.
+    pub method: &'static str,
+    /// Passes over the images at most; the rate falls along a cosine over all of them.
+    pub passes: usize,
+    /// Passes before the aim is asked.
+    pub at_least: usize,
+    /// Images a step.
+    pub batch: usize,
+    /// Learning rate at the start.
+    pub rate: f64,
+}
+
+/// One step's images.
+pub(super) struct Batch<'a> {
+    /// Indices into the repair images.
+    pub indices: &'a [usize],
+    /// For random choices of this step alone.
+    pub seed: Seed,
+}
+
+/// Numbers that are being learned, by name.
+pub(super) type Gradients = BTreeMap<String, Tensor>;
+
+/// A classifier whose trainable parameters are variables, and those variables.
+pub(super) struct Learner {
+    pub classifier: Classifier,
+    variables: BTreeMap<String, Var>,
+}
+
+impl Learner {
+    /// `at`: the numbers of every trainable parameter.
+    pub fn new(suspect: &Classifier, at: &Gradients) -> Result<Self, RepairError> {
+        let mut parameters: Parameters = suspect.parameters().clone();
+        let mut variables = BTreeMap::new();
+        for (name, value) in at {
+            let variable = Var::from_tensor(value)?;
+            parameters.insert(name.clone(), variable.as_tensor().clone());
+            variables.insert(name.clone(), variable);
+        }
+        Ok(Self { classifier: suspect.with_parameters(parameters), variables })
+    }
+
+    /// The gradient of every variable that `loss` depends on.
+    pub fn gradients(&self, loss: &Tensor) -> Result<Gradients, RepairError> {
+        let mut store: GradStore = loss.backward()?;
+        let taken = self.variables.iter().filter_map(|(name, v)| Some((name.clone(), store.remove(v)?.detach())));
+        Ok(taken.collect())
+    }
+}
+
+/// The trainable numbers of a classifier as they are.
+pub(super) fn numbers(classifier: &Classifier) -> Gradients {
+    let names = trainable(classifier.graph());
+    classifier
+        .parameters()
+        .iter()
+        .filter(|(name, _)| names.contains(*name))
+        .map(|(n, t)| (n.clone(), t.clone()))
+        .collect()
+}
+
+/// Fine-tunes from `start` on; `gradients` gives, at some numbers, loss and gradients on one batch.
+pub(super) fn fine_tune(
+    problem: &Problem,
+    start: Gradients,
+    schedule: Schedule,
+    gradients: &mut dyn FnMut(&Gradients, &Batch<'_>) -> Result<Gradients, RepairError>,
+    watch: &(dyn Fn(Point) + Sync),
+    monitor: &Monitor,
+) -> Result<Change, RepairError> {
+    let images = &problem.parts.repair;
+    let before = measure(problem.suspect, &problem.parts.validation, problem.triggers, monitor)?;
+    watch(Point { done: 0.0, accuracy: before.accuracy, asr: before.worst_asr() });
+    let mut now = start;
+    let mut speed: Gradients = BTreeMap::new();
+    let mut best: Option<(f32, Gradients)> = None;
+    let seed = problem.seed.of(schedule.method);
+    let mut order: Vec<usize> = (0..images.len()).collect();
+    let mut random = seed.of("order").random();
+    let steps = (schedule.passes * images.len().div_ceil(schedule.batch)).max(1);
+    let mut step = 0;
+    for pass in 0..schedule.passes {
+        random.shuffle(&mut order);
+        for indices in order.chunks(schedule.batch) {
+            monitor.check()?;
+            let share = step as f64 / steps as f64;
+            monitor
+                .step(format!("Repair by {}, pass {} of {}", schedule.method, pass + 1, schedule.passes), share as f32);
+            let rate = schedule.rate * 0.5 * (1.0 + (std::f64::consts::PI * share).cos());
+            let slope = gradients(&now, &Batch { indices, seed: seed.nth(step) })?;
+            descend(&mut now, &mut speed, &slope, rate)?;
+            step += 1;
+        }
+        let measured = measured(problem, &now, monitor)?;
+        if !measured.accuracy.is_finite() || !finite(&now)? {
+            return Err(RepairError::Diverged { method: schedule.method });
+        }
+        let done = step as f32 / steps as f32;
+        watch(Point { done, accuracy: measured.accuracy, asr: measured.worst_asr() });
+        let score = shortfall(problem, &before, &measured);
+        if best.as_ref().is_none_or(|b| score <= b.0) {
+            best = Some((score, now.clone()));
+        }
+        if pass + 1 >= schedule.at_least && score <= ROOM_TO_SPARE {
+            break;
+        }
+    }
+    let parameters = best.map_or(now, |b| b.1);
+    Ok(Change { parameters, clamps: Vec::new() })
+}
+
+/// The aim is met so well that going on would only cost time: nothing lost, and hardly a picture turned.
+const ROOM_TO_SPARE: f32 = 0.0;
+
+/// How much is missing: accuracy lost beyond half of what may be lost, and successes beyond a fifth of what may remain.
+fn shortfall(problem: &Problem, before: &Measured, now: &Measured) -> f32 {
+    let lost = before.accuracy - now.accuracy - 0.5 * problem.aim.accuracy_loss;
+    let left = now.worst_asr().unwrap_or(0.0) - 0.2 * problem.aim.asr;
+    lost.max(0.0) + left.max(0.0)
+}
+
+fn measured(problem: &Problem, at: &Gradients, monitor: &Monitor) -> Result<Measured, RepairError> {
+    let mut parameters = problem.suspect.parameters().clone();
+    parameters.extend(at.iter().map(|(name, t)| (name.clone(), t.clone())));
+    measure(&problem.suspect.with_parameters(parameters), &problem.parts.validation, problem.triggers, monitor)
+}
+
+/// One step of SGD with momentum and weight decay, as PyTorch does it.
+fn descend(now: &mut Gradients, speed: &mut Gradients, slope: &Gradients, rate: f64) -> Result<(), RepairError> {
+    for (name, gradient) in slope {
+        let Some(value) = now.get_mut(name) else { continue };
+        let pull = (gradient + (&*value * WEIGHT_DECAY)?)?;
+        let pull = match speed.get(name) {
+            Some(before) => ((before * MOMENTUM)? + pull)?,
+            None => pull,
+        };
+        *value = (&*value - (&pull * rate)?)?.detach();
+        speed.insert(name.clone(), pull.detach());
+    }
+    Ok(())
+}
+
+fn finite(numbers: &Gradients) -> Result<bool, RepairError> {
+    for tensor in numbers.values() {
+        if !tensor.sqr()?.sum_all()?.to_scalar::<f32>()?.is_finite() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
