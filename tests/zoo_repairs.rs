@@ -112,7 +112,10 @@ fn every_repair_on_every_infected_model() {
         let truth = TrueTrigger::read(&entry["triggers"][0], model.input.channels);
         let proof = parts.proof.sample(2000, seed);
         let triggers = [recovered(&suspect, &split.search, target)];
-        let problem = Problem { suspect: &suspect, parts: &parts, triggers: &triggers, aim: Aim::default(), seed };
+        let others = (1..4).map(|i| recovered(&suspect, &split.search, (target + i) % model.classes).size());
+        let usual_size = Some(others.sum::<f32>() / 3.0);
+        let problem =
+            Problem { suspect: &suspect, parts: &parts, triggers: &triggers, usual_size, aim: Aim::default(), seed };
         let true_before = truth.success(&suspect, &proof, target);
         for method in methods().into_iter().filter(|m| wanted("POISDETC_METHODS", m.name())) {
             let start = Instant::now();

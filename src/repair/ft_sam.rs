@@ -1,7 +1,7 @@
 //! FT-SAM (Zhu et al., ICCV 2023): fine-tuning on clean images with sharpness-aware steps, which move the large
 //! weights that backdoor neurons have. Adaptive variant, as BackdoorBench runs it.
 
-use super::tune::{Batch, Gradients, Learner, Schedule, fine_tune, numbers};
+use super::tune::{Batch, Gradients, Learner, Schedule, fine_tune};
 use super::{Point, Problem, Repair, RepairError};
 use crate::model::Change;
 use crate::progress::Monitor;
@@ -41,7 +41,7 @@ impl Repair for FtSam {
             let first = slope(at)?;
             slope(&uphill(at, &first)?)
         };
-        fine_tune(problem, numbers(problem.suspect), SCHEDULE, &mut gradients, watch, monitor)
+        fine_tune(problem, problem.suspect, SCHEDULE, &mut gradients, watch, monitor)
     }
 }
 

@@ -6,6 +6,7 @@
 //! [`methods`]; nothing here knows a file format or a screen.
 
 mod clp;
+mod disturbance;
 mod drive;
 mod error;
 mod ft_sam;

@@ -34,9 +34,9 @@ pub struct Parts {
 /// Share of the images of the search that are kept for choices.
 const VALIDATION: f32 = 0.25;
 /// More images than this make a repair slower, not better.
-const ENOUGH: usize = 2000;
+const ENOUGH: usize = 1000;
 /// Validation images at most: they are measured after every pass.
-const MEASURED: usize = 600;
+const MEASURED: usize = 400;
 
 impl Parts {
     /// The images the audit searched on, for repair and validation; those it held back, for the proof.
@@ -60,6 +60,9 @@ pub struct Problem<'a> {
     pub parts: &'a Parts,
     /// The recovered triggers of all infected labels; may be empty.
     pub triggers: &'a [Trigger],
+    /// Median size of the smallest triggers over all labels of the suspect, as the audit found it, in `[0, 1]`: a
+    /// trigger as large is natural. `None` where it is not known.
+    pub usual_size: Option<f32>,
     /// What the repair must reach.
     pub aim: Aim,
     /// Every random number comes from this.

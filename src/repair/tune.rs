@@ -13,6 +13,11 @@ use std::collections::BTreeMap;
 const MOMENTUM: f64 = 0.9;
 const WEIGHT_DECAY: f64 = 5e-4;
 
+/// Gradients are never longer than this: with normalisations frozen, single batches have steep ones.
+const LONGEST: f64 = 1.0;
+/// Factors on the rate of the first try and of those after a try that ran away.
+const SLOWER: [f64; 3] = [1.0, 0.25, 0.06];
+
 /// How long and how fast.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Schedule {
@@ -67,7 +72,7 @@ impl Learner {
 }
 
 /// The trainable numbers of a classifier as they are.
-pub(super) fn numbers(classifier: &Classifier) -> Gradients {
+fn numbers(classifier: &Classifier) -> Gradients {
     let names = trainable(classifier.graph());
     classifier
         .parameters()
@@ -77,12 +82,34 @@ pub(super) fn numbers(classifier: &Classifier) -> Gradients {
         .collect()
 }
 
-/// Fine-tunes from `start` on; `gradients` gives, at some numbers, loss and gradients on one batch.
+/// Gives the gradients at some numbers on one batch.
+type Slope<'a> = dyn FnMut(&Gradients, &Batch<'_>) -> Result<Gradients, RepairError> + 'a;
+
+/// Fine-tunes the trainable parameters of `from`, the suspect or what an earlier step has made of it. Where it runs
+/// away it begins anew with smaller steps.
 pub(super) fn fine_tune(
+    problem: &Problem,
+    from: &Classifier,
+    schedule: Schedule,
+    gradients: &mut Slope<'_>,
+    watch: &(dyn Fn(Point) + Sync),
+    monitor: &Monitor,
+) -> Result<Change, RepairError> {
+    for slower in SLOWER {
+        let slower = Schedule { rate: schedule.rate * slower, ..schedule };
+        match run(problem, numbers(from), slower, gradients, watch, monitor) {
+            Err(RepairError::Diverged { .. }) => {}
+            ended => return ended,
+        }
+    }
+    Err(RepairError::Diverged { method: schedule.method })
+}
+
+fn run(
     problem: &Problem,
     start: Gradients,
     schedule: Schedule,
-    gradients: &mut dyn FnMut(&Gradients, &Batch<'_>) -> Result<Gradients, RepairError>,
+    gradients: &mut Slope<'_>,
     watch: &(dyn Fn(Point) + Sync),
     monitor: &Monitor,
 ) -> Result<Change, RepairError> {
@@ -143,11 +170,16 @@ fn measured(problem: &Problem, at: &Gradients, monitor: &Monitor) -> Result<Meas
     measure(&problem.suspect.with_parameters(parameters), &problem.parts.validation, problem.triggers, monitor)
 }
 
-/// One step of SGD with momentum and weight decay, as PyTorch does it.
+/// One step of SGD with momentum and weight decay, as PyTorch does it, with the gradient's length bounded.
 fn descend(now: &mut Gradients, speed: &mut Gradients, slope: &Gradients, rate: f64) -> Result<(), RepairError> {
+    let mut length = 0.0;
+    for gradient in slope.values() {
+        length += f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?);
+    }
+    let shorter = (LONGEST / length.sqrt().max(f64::MIN_POSITIVE)).min(1.0);
     for (name, gradient) in slope {
         let Some(value) = now.get_mut(name) else { continue };
-        let pull = (gradient + (&*value * WEIGHT_DECAY)?)?;
+        let pull = ((gradient * shorter)? + (&*value * WEIGHT_DECAY)?)?;
         let pull = match speed.get(name) {
             Some(before) => ((before * MOMENTUM)? + pull)?,
             None => pull,

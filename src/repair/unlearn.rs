@@ -2,27 +2,42 @@
 //! stamped pictures with their true labels until the trigger means nothing.
 //!
 //! The recovered trigger is only near the attacker's, so it is never shown twice alike: it is shifted, made weaker and
-//! stronger, and parts of it are left out. Pictures of the target label are not stamped.
+//! stronger. And a model that has unlearned it may still know the attacker's, so the search is run again on it, and
+//! what is found is unlearned too, until the smallest trigger is as large as those of honest labels (after the
+//! alternation of BTI-DBF, Xu et al., ICLR 2024). Pictures of the target label are not stamped.
 
-use super::tune::{Batch, Learner, Schedule, fine_tune, numbers};
+use super::disturbance::{Disturbance, universal};
+use super::tune::{Batch, Learner, Schedule, fine_tune};
 use super::{Point, Problem, Repair, RepairError};
 use crate::detect::Trigger;
-use crate::model::Change;
+use crate::detect::neural_cleanse::{Hunt, Search};
+use crate::images::ImageSet;
+use crate::model::{Change, Classifier};
 use crate::progress::Monitor;
-use crate::tensor::{Random, cross_entropy, stamp};
+use crate::tensor::{Random, log_softmax};
 use crate::train::augmented;
 use candle_core::Tensor;
+use std::collections::BTreeSet;
 
 /// See the module.
 pub struct Unlearning;
 
-const SCHEDULE: Schedule = Schedule { method: "unlearning", passes: 20, at_least: 3, batch: 32, rate: 0.01 };
+/// Passes of one round.
+const SCHEDULE: Schedule = Schedule { method: "unlearning", passes: 3, at_least: 3, batch: 32, rate: 0.01 };
+/// Rounds of searching and unlearning, at least and at most.
+const FEWEST_ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// Share of the pictures of a batch that are stamped (BackdoorBench: a fifth; the trigger is inexact here).
 const STAMPED: f32 = 0.5;
-/// Largest shift of the trigger as a share of the picture's side.
-const SHIFT: f32 = 0.06;
-/// Factors on the mask, which stays within `[0, 1]`.
-const STRENGTH: (f32, f32) = (0.5, 2.0);
+/// Weight of the true label in what the model should say; the rest is what the suspect says of the clean picture.
+const TRUE_LABEL: f32 = 0.5;
+/// Lengths of the additive patterns that are searched in every round: a faint one and one as loud as a white square of
+/// three pixels on gray.
+const RADII: [f64; 2] = [1.5, 3.0];
+/// A trigger of at least this share of the usual size is a natural one: every label has it.
+const NATURAL: f32 = 0.6;
+/// Where the usual size is not known: so many times the smallest trigger that was found first.
+const NATURAL_BESIDE_FIRST: f32 = 6.0;
 
 impl Repair for Unlearning {
     fn name(&self) -> &'static str {
@@ -39,54 +54,116 @@ impl Repair for Unlearning {
     }
 
     fn run(&self, problem: &Problem, watch: &(dyn Fn(Point) + Sync), monitor: &Monitor) -> Result<Change, RepairError> {
-        let images = &problem.parts.repair;
-        let device = problem.suspect.device();
-        let mut gradients = |at: &_, batch: &Batch<'_>| {
-            let learner = Learner::new(problem.suspect, at)?;
-            let mut random = batch.seed.random();
-            let x = augmented(images, batch.indices, batch.seed.of("augment"), &device)?;
-            let x = stamped(&x, problem, batch.indices, &mut random)?;
-            let labels: Vec<u32> = batch.indices.iter().map(|&i| images.labels[i] as u32).collect();
-            let labels = Tensor::from_vec(labels, batch.indices.len(), &device)?;
-            let loss = cross_entropy(&learner.classifier.logits(&x)?, &labels)?.mean_all()?;
-            learner.gradients(&loss)
-        };
-        fine_tune(problem, numbers(problem.suspect), SCHEDULE, &mut gradients, watch, monitor)
+        let mut pool: Vec<Disturbance> = problem.triggers.iter().cloned().map(Disturbance::Stamp).collect();
+        let smallest = problem.triggers.iter().map(Trigger::size).fold(f32::INFINITY, f32::min);
+        let natural = problem.usual_size.map_or(NATURAL_BESIDE_FIRST * smallest, |usual| NATURAL * usual);
+        let mut change = Change::default();
+        for round in 0..ROUNDS {
+            let share = |part: f32| (round as f32 + part) / ROUNDS as f32;
+            let current = change.apply(problem.suspect)?;
+            pool.extend(universals(problem, &current, round, monitor)?);
+            let told = |p: Point| watch(Point { done: share(0.6 * p.done), ..p });
+            change = unlearned(problem, &current, &pool, round, &told, &monitor.part(share(0.0), share(0.6)))?;
+            if round + 1 >= FEWEST_ROUNDS {
+                monitor.step("Looking for what is left of the trigger", share(0.8));
+                let left = left_over(problem, &change.apply(problem.suspect)?, natural, round, monitor)?;
+                if left.is_empty() {
+                    break;
+                }
+                pool.extend(left.into_iter().map(Disturbance::Stamp));
+            }
+        }
+        Ok(change)
     }
+}
+
+/// One round: `current` trained on pictures stamped with all triggers found so far.
+fn unlearned(
+    problem: &Problem,
+    current: &Classifier,
+    pool: &[Disturbance],
+    round: usize,
+    watch: &(dyn Fn(Point) + Sync),
+    monitor: &Monitor,
+) -> Result<Change, RepairError> {
+    let images = &problem.parts.repair;
+    let device = problem.suspect.device();
+    let mut gradients = |at: &_, batch: &Batch<'_>| {
+        let learner = Learner::new(problem.suspect, at)?;
+        let seed = batch.seed.nth(round);
+        let clean = augmented(images, batch.indices, seed.of("augment"), &device)?;
+        let wanted = wanted_answers(problem.suspect, &clean, images, batch.indices)?;
+        let x = stamped(&clean, pool, images, batch.indices, &mut seed.random())?;
+        let said = log_softmax(&learner.classifier.logits(&x)?)?;
+        learner.gradients(&(said * wanted)?.sum(1)?.mean_all()?.neg()?)
+    };
+    fine_tune(problem, current, SCHEDULE, &mut gradients, watch, monitor)
+}
+
+/// What the model should say of each picture, with a trigger or without, `[n, classes]`: half the true label, half
+/// what the suspect says of the clean picture. A few hundred images teach labels poorly, but the suspect's own answers
+/// keep it as it is wherever there is no trigger.
+fn wanted_answers(
+    suspect: &Classifier,
+    clean: &Tensor,
+    images: &ImageSet,
+    indices: &[usize],
+) -> Result<Tensor, RepairError> {
+    let said = log_softmax(&suspect.logits(clean)?)?.exp()?.detach();
+    let (n, classes) = said.dims2()?;
+    let mut truth = vec![0.0_f32; n * classes];
+    indices.iter().enumerate().for_each(|(row, &i)| truth[row * classes + images.labels[i]] = 1.0);
+    let truth = Tensor::from_vec(truth, (n, classes), clean.device())?;
+    Ok(((truth * f64::from(TRUE_LABEL))? + (said * f64::from(1.0 - TRUE_LABEL))?)?)
+}
+
+/// The additive patterns that turn most pictures into the infected labels, on the model as it is now.
+fn universals(
+    problem: &Problem,
+    current: &Classifier,
+    round: usize,
+    monitor: &Monitor,
+) -> Result<Vec<Disturbance>, RepairError> {
+    let seed = problem.seed.of("universal").nth(round);
+    let labels: BTreeSet<usize> = problem.triggers.iter().map(|t| t.label).collect();
+    let each = labels.into_iter().flat_map(|label| RADII.map(|radius| (label, radius)));
+    each.map(|(label, radius)| universal(problem, current, label, radius, seed.nth(label), monitor)).collect()
+}
+
+/// Triggers towards the same labels that the model still knows and that are too small to be natural.
+fn left_over(
+    problem: &Problem,
+    current: &Classifier,
+    natural: f32,
+    round: usize,
+    monitor: &Monitor,
+) -> Result<Vec<Trigger>, RepairError> {
+    let how = Search::quick();
+    let seed = problem.seed.of("left over").nth(round);
+    let labels: BTreeSet<usize> = problem.triggers.iter().map(|t| t.label).collect();
+    let mut left = Vec::new();
+    for label in labels {
+        let mut hunt = Hunt::new(current, &problem.parts.repair, label, &how, seed)?;
+        hunt.advance(how.steps, monitor)?;
+        left.extend(hunt.trigger().filter(|t| t.reached && t.size() < natural));
+    }
+    Ok(left)
 }
 
 /// The batch `x` with a varied trigger on about half of the pictures that are not of its label.
-fn stamped(x: &Tensor, problem: &Problem, indices: &[usize], random: &mut Random) -> Result<Tensor, RepairError> {
-    let labels = &problem.parts.repair.labels;
+fn stamped(
+    x: &Tensor,
+    pool: &[Disturbance],
+    images: &ImageSet,
+    indices: &[usize],
+    random: &mut Random,
+) -> Result<Tensor, RepairError> {
     let mut rows = Vec::with_capacity(indices.len());
     for (row, &i) in indices.iter().enumerate() {
         let picture = x.narrow(0, row, 1)?;
-        let trigger = &problem.triggers[random.below(problem.triggers.len())];
-        let stamps = random.chance(STAMPED) && labels[i] != trigger.label;
-        rows.push(if stamps { varied(&picture, trigger, random)? } else { picture });
+        let disturbance = &pool[random.below(pool.len())];
+        let stamps = random.chance(STAMPED) && images.labels[i] != disturbance.label();
+        rows.push(if stamps { disturbance.varied(&picture, random)? } else { picture });
     }
     Ok(Tensor::cat(&rows, 0)?)
-}
-
-/// One picture `[1, c, h, w]` with the trigger shifted and of another strength.
-fn varied(picture: &Tensor, trigger: &Trigger, random: &mut Random) -> Result<Tensor, RepairError> {
-    let (_, _, h, w) = picture.dims4()?;
-    let mut by = |side: usize| random.uniform(-SHIFT * side as f32, SHIFT * side as f32).round() as i64;
-    let shift = [by(h), by(w)];
-    let strength = f64::from(random.uniform(STRENGTH.0, STRENGTH.1));
-    let mask = (shifted(&trigger.mask, shift)? * strength)?.clamp(0f32, 1f32)?;
-    Ok(stamp(picture, &mask, &shifted(&trigger.pattern, shift)?)?)
-}
-
-/// A plane `[1, c, h, w]` moved down and right; what leaves on one side comes in on the other.
-fn shifted(plane: &Tensor, by: [i64; 2]) -> Result<Tensor, RepairError> {
-    let mut plane = plane.clone();
-    for (axis, by) in [(2, by[0]), (3, by[1])] {
-        let side = plane.dim(axis)?;
-        let at = by.rem_euclid(side as i64) as usize;
-        if at > 0 {
-            plane = Tensor::cat(&[plane.narrow(axis, side - at, at)?, plane.narrow(axis, 0, side - at)?], axis)?;
-        }
-    }
-    Ok(plane.contiguous()?)
 }

@@ -1,9 +1,10 @@
 //! An audit as files other programs read: JSON and pictures; and the words all faces share.
 //!
-//! In: an [`Audit`](crate::audit::Audit). Out: the public JSON ([`json`]), PNG files ([`pictures`]), words for
+//! In: an [`Audit`](crate::audit::Audit). Out: the public JSON ([`json`], read back by [`earlier`]), PNG files ([`pictures`]), words for
 //! verdicts and numbers ([`words`]). Never computes evidence, never decides, never prints.
 //! Files appear whole or not at all: they are written under another name and renamed.
 
+pub mod earlier;
 #[cfg(test)]
 pub(crate) mod example;
 pub mod json;

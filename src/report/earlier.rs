@@ -1,0 +1,172 @@
+//! Reads the JSON of an earlier audit back, as far as a repair goes on from it.
+//!
+//! In: a file that [`super::json`] wrote. Out: an [`Earlier`], or one sentence that says why not.
+
+use crate::audit::Verdict;
+use crate::model::Preprocessing;
+use crate::tensor::Seed;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// Larger files are no audit.
+const MAX_BYTES: u64 = 512 << 20;
+
+/// Why an earlier audit cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EarlierError {
+    /// The file could not be read.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is something else, or of a version this program does not know.
+    #[error("{path} is not an audit as \"poisdetc audit --json\" writes it: {why}")]
+    NotAnAudit {
+        /// The file.
+        path: PathBuf,
+        /// What was seen.
+        why: String,
+    },
+}
+
+/// What a repair needs of an audit.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Earlier {
+    /// Version of the layout.
+    schema: u32,
+    /// The verdict on the model.
+    pub verdict: Verdict,
+    /// The preprocessing that was used.
+    pub preprocessing: Preprocessing,
+    /// Every label, in order.
+    pub labels: Vec<EarlierLabel>,
+    /// Every random number came from it.
+    pub seed: Seed,
+    /// How it was done.
+    pub settings: EarlierSettings,
+    /// What was audited.
+    pub model: EarlierModel,
+    /// With which images.
+    pub images: EarlierImages,
+}
+
+impl Earlier {
+    /// Labels that were called infected.
+    pub fn infected(&self) -> Vec<usize> {
+        self.labels.iter().filter(|l| l.verdict == Verdict::Infected).map(|l| l.label).collect()
+    }
+
+    /// Median size of the smallest triggers over all labels.
+    pub fn usual_size(&self) -> Option<f32> {
+        self.labels.iter().find_map(|l| l.trigger.as_ref()?.usual_size)
+    }
+}
+
+/// One label of it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct EarlierLabel {
+    /// Index of the label.
+    pub label: usize,
+    /// Its name.
+    pub name: String,
+    /// What was said of it.
+    pub verdict: Verdict,
+    /// The recovered trigger's numbers, where one was searched.
+    pub trigger: Option<EarlierTrigger>,
+}
+
+/// The numbers of a recovered trigger.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct EarlierTrigger {
+    /// Median size over all labels.
+    pub usual_size: Option<f32>,
+}
+
+/// How the audit was done.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct EarlierSettings {
+    /// Searched with every step.
+    pub thorough: bool,
+    /// Share of the images held back.
+    pub held_out: f32,
+}
+
+/// The model of an audit.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EarlierModel {
+    /// The file it was.
+    pub path: String,
+    /// Of the whole file.
+    pub sha256: String,
+}
+
+/// The images of an audit.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EarlierImages {
+    /// How many.
+    pub count: usize,
+    /// Of each label.
+    pub per_label: Vec<usize>,
+}
+
+/// Reads the JSON of an audit.
+///
+/// # Errors
+/// [`EarlierError`], a sentence.
+pub fn read(path: &Path) -> Result<Earlier, EarlierError> {
+    let io = |source| EarlierError::Io { path: path.into(), source };
+    let wrong = |why: String| EarlierError::NotAnAudit { path: path.into(), why };
+    if path.metadata().map_err(io)?.len() > MAX_BYTES {
+        return Err(wrong("it is far too long".into()));
+    }
+    let bytes = std::fs::read(path).map_err(io)?;
+    let earlier: Earlier = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
+    if earlier.schema != super::json::SCHEMA {
+        return Err(wrong(format!(
+            "its layout is version {}, this program knows {}",
+            earlier.schema,
+            super::json::SCHEMA
+        )));
+    }
+    Ok(earlier)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::report::{example, json};
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.json");
+        let audit = example::audit();
+        std::fs::write(&path, json::text(&audit)).unwrap();
+        let earlier = read(&path).unwrap();
+        assert_eq!((earlier.verdict, earlier.seed), (audit.verdict, audit.order.settings.seed));
+        assert_eq!(earlier.model.sha256, audit.model.sha256);
+        assert_eq!(earlier.preprocessing, audit.preprocessing);
+        assert_eq!(earlier.labels.len(), audit.labels.len());
+        assert_eq!(earlier.infected(), [1]);
+        assert!(earlier.usual_size().is_some());
+    }
+
+    #[test]
+    fn anything_else_is_refused_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("other.json");
+        assert!(read(&path).unwrap_err().to_string().contains("cannot read"));
+        for text in ["", "{}", "[1, 2]", "{\"schema\": 1}"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(read(&path).unwrap_err().to_string().contains("other.json is not an audit"), "{text}");
+        }
+        let newer = json::text(&example::audit()).replace("\"schema\": 1", "\"schema\": 7");
+        std::fs::write(&path, newer).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("version 7"));
+    }
+}
