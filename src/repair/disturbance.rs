@@ -11,7 +11,7 @@ use crate::detect::Trigger;
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
-use crate::tensor::{Adam, Random, Seed, cross_entropy, stamp};
+use crate::tensor::{Adam, Random, Seed, answers, cross_entropy, stamp};
 use candle_core::{Tensor, Var};
 
 /// Largest shift as a share of the picture's side.
@@ -19,10 +19,14 @@ const SHIFT: f32 = 0.06;
 /// Factors on a mask, which stays within `[0, 1]`, and on an additive pattern.
 const STRENGTH: (f32, f32) = (0.5, 2.0);
 const LOUDNESS: (f32, f32) = (0.4, 1.0);
-/// Share of the stamps that are blocks in the trigger's place, their sides in pixels of a picture of 32, and the kinds of
-/// filling.
-const BLOCKS: f32 = 0.5;
-const BLOCK: (f32, f32) = (2.0, 8.0);
+/// Blocks that are tried in the trigger's place, each on some pictures, and how many of those that work are kept.
+const BLOCKS: usize = 120;
+const TRIED_ON: usize = 24;
+const KEPT: usize = 8;
+/// A block works when it turns at least this share of the pictures.
+const WORKS: f32 = 0.1;
+/// Sides of a block in pixels of a picture of 32, and kinds of filling.
+const BLOCK: (f32, f32) = (1.6, 8.4);
 const FILLS: usize = 4;
 /// Adam's step on an additive pattern, steps, and pictures a step.
 const RATE: f64 = 0.02;
@@ -39,6 +43,11 @@ pub(super) enum Disturbance {
 }
 
 impl Disturbance {
+    /// Whether it covers part of the picture.
+    pub fn is_stamp(&self) -> bool {
+        matches!(self, Self::Stamp(_))
+    }
+
     /// The label it turns pictures into.
     pub fn label(&self) -> usize {
         match self {
@@ -55,10 +64,6 @@ impl Disturbance {
         match self {
             Self::Stamp(trigger) => {
                 let strength = f64::from(random.uniform(STRENGTH.0, STRENGTH.1));
-                if random.chance(BLOCKS) {
-                    let (mask, pattern) = block(trigger, random)?;
-                    return Ok(stamp(picture, &mask, &pattern)?);
-                }
                 let mask = (shifted(&trigger.mask, shift)? * strength)?.clamp(0f32, 1f32)?;
                 Ok(stamp(picture, &mask, &shifted(&trigger.pattern, shift)?)?)
             }
@@ -69,6 +74,36 @@ impl Disturbance {
             }
         }
     }
+}
+
+/// Blocks in the place of `trigger` that turn pictures of `model` into its label, the best first: attackers paint
+/// squares and stickers, and the recovered mark says where.
+pub(super) fn blocks(
+    problem: &Problem,
+    model: &Classifier,
+    trigger: &Trigger,
+    seed: Seed,
+    monitor: &Monitor,
+) -> Result<Vec<Disturbance>, RepairError> {
+    let images = &problem.parts.repair;
+    let mut random = seed.random();
+    let mut others: Vec<usize> = (0..images.len()).filter(|&i| images.labels[i] != trigger.label).collect();
+    random.shuffle(&mut others);
+    others.truncate(TRIED_ON);
+    let x = images.tensor(&others, &model.device())?;
+    let mut found = Vec::new();
+    for _ in 0..BLOCKS {
+        monitor.check()?;
+        let (mask, pattern) = block(trigger, &mut random)?;
+        let said = answers(&model.logits(&stamp(&x, &mask, &pattern)?)?)?;
+        let turned = said.into_iter().filter(|&a| a == trigger.label).count();
+        if turned as f32 >= WORKS * others.len() as f32 {
+            found.push((turned, Disturbance::Stamp(Trigger { mask, pattern, ..trigger.clone() })));
+        }
+    }
+    found.sort_by_key(|f| std::cmp::Reverse(f.0));
+    found.truncate(KEPT);
+    Ok(found.into_iter().map(|f| f.1).collect())
 }
 
 /// A block of one colour, of black and white, or of noise, over a place the mask covers: `(mask, pattern)`.

@@ -6,7 +6,7 @@
 //! what is found is unlearned too, until the smallest trigger is as large as those of honest labels (after the
 //! alternation of BTI-DBF, Xu et al., ICLR 2024). Pictures of the target label are not stamped.
 
-use super::disturbance::{Disturbance, universal};
+use super::disturbance::{Disturbance, blocks, universal};
 use super::tune::{Batch, Learner, Schedule, fine_tune};
 use super::{Point, Problem, Repair, RepairError};
 use crate::detect::Trigger;
@@ -25,15 +25,14 @@ pub struct Unlearning;
 /// Passes of one round.
 const SCHEDULE: Schedule = Schedule { method: "unlearning", passes: 3, at_least: 3, batch: 32, rate: 0.01 };
 /// Rounds of searching and unlearning, at least and at most.
-const FEWEST_ROUNDS: usize = 3;
-const ROUNDS: usize = 5;
+const FEWEST_ROUNDS: usize = 2;
+const ROUNDS: usize = 10;
 /// Share of the pictures of a batch that are stamped (BackdoorBench: a fifth; the trigger is inexact here).
 const STAMPED: f32 = 0.5;
 /// Weight of the true label in what the model should say; the rest is what the suspect says of the clean picture.
-const TRUE_LABEL: f32 = 0.5;
-/// Lengths of the additive patterns that are searched in every round: a faint one and one as loud as a white square of
-/// three pixels on gray.
-const RADII: [f64; 2] = [1.5, 3.0];
+const TRUE_LABEL: f32 = 0.3;
+/// Length of the additive patterns that are searched in every round.
+const RADIUS: f64 = 1.5;
 /// A trigger of at least this share of the usual size is a natural one: every label has it.
 const NATURAL: f32 = 0.6;
 /// Where the usual size is not known: so many times the smallest trigger that was found first.
@@ -60,18 +59,18 @@ impl Repair for Unlearning {
         let mut change = Change::default();
         for round in 0..ROUNDS {
             let share = |part: f32| (round as f32 + part) / ROUNDS as f32;
+            monitor.step("Looking for what is left of the trigger", share(0.0));
             let current = change.apply(problem.suspect)?;
-            pool.extend(universals(problem, &current, round, monitor)?);
-            let told = |p: Point| watch(Point { done: share(0.6 * p.done), ..p });
-            change = unlearned(problem, &current, &pool, round, &told, &monitor.part(share(0.0), share(0.6)))?;
-            if round + 1 >= FEWEST_ROUNDS {
-                monitor.step("Looking for what is left of the trigger", share(0.8));
-                let left = left_over(problem, &change.apply(problem.suspect)?, natural, round, monitor)?;
-                if left.is_empty() {
+            let mut found = fresh(problem, &current, round, monitor)?;
+            if round >= FEWEST_ROUNDS && !found.iter().any(Disturbance::is_stamp) {
+                found.extend(left_over(problem, &current, natural, round, monitor)?);
+                if !found.iter().any(Disturbance::is_stamp) {
                     break;
                 }
-                pool.extend(left.into_iter().map(Disturbance::Stamp));
             }
+            pool.extend(found);
+            let told = |p: Point| watch(Point { done: share(p.done), ..p });
+            change = unlearned(problem, &current, &pool, round, &told, &monitor.part(share(0.1), share(1.0)))?;
         }
         Ok(change)
     }
@@ -100,7 +99,7 @@ fn unlearned(
     fine_tune(problem, current, SCHEDULE, &mut gradients, watch, monitor)
 }
 
-/// What the model should say of each picture, with a trigger or without, `[n, classes]`: half the true label, half
+/// What the model should say of each picture, with a trigger or without, `[n, classes]`: the true label and
 /// what the suspect says of the clean picture. A few hundred images teach labels poorly, but the suspect's own answers
 /// keep it as it is wherever there is no trigger.
 fn wanted_answers(
@@ -117,17 +116,20 @@ fn wanted_answers(
     Ok(((truth * f64::from(TRUE_LABEL))? + (said * f64::from(1.0 - TRUE_LABEL))?)?)
 }
 
-/// The additive patterns that turn most pictures into the infected labels, on the model as it is now.
-fn universals(
+/// Blocks and additive patterns that turn pictures into the infected labels, on the model as it is now.
+fn fresh(
     problem: &Problem,
     current: &Classifier,
     round: usize,
     monitor: &Monitor,
 ) -> Result<Vec<Disturbance>, RepairError> {
-    let seed = problem.seed.of("universal").nth(round);
-    let labels: BTreeSet<usize> = problem.triggers.iter().map(|t| t.label).collect();
-    let each = labels.into_iter().flat_map(|label| RADII.map(|radius| (label, radius)));
-    each.map(|(label, radius)| universal(problem, current, label, radius, seed.nth(label), monitor)).collect()
+    let seed = problem.seed.of("disturbance").nth(round);
+    let mut found = Vec::new();
+    for (i, trigger) in problem.triggers.iter().enumerate() {
+        found.extend(blocks(problem, current, trigger, seed.of("blocks").nth(i), monitor)?);
+        found.push(universal(problem, current, trigger.label, RADIUS, seed.of("universal").nth(i), monitor)?);
+    }
+    Ok(found)
 }
 
 /// Triggers towards the same labels that the model still knows and that are too small to be natural.
@@ -137,7 +139,7 @@ fn left_over(
     natural: f32,
     round: usize,
     monitor: &Monitor,
-) -> Result<Vec<Trigger>, RepairError> {
+) -> Result<Vec<Disturbance>, RepairError> {
     let how = Search::quick();
     let seed = problem.seed.of("left over").nth(round);
     let labels: BTreeSet<usize> = problem.triggers.iter().map(|t| t.label).collect();
@@ -145,7 +147,7 @@ fn left_over(
     for label in labels {
         let mut hunt = Hunt::new(current, &problem.parts.repair, label, &how, seed)?;
         hunt.advance(how.steps, monitor)?;
-        left.extend(hunt.trigger().filter(|t| t.reached && t.size() < natural));
+        left.extend(hunt.trigger().filter(|t| t.reached && t.size() < natural).map(Disturbance::Stamp));
     }
     Ok(left)
 }
