@@ -17,6 +17,7 @@ mod logits;
 mod numbers;
 pub mod onnx;
 mod open;
+mod patched;
 mod preprocessing;
 mod probe;
 
