@@ -157,11 +157,8 @@ fn bits(kind: i32, bytes: &[u8], old: &[f32], new: &[f32]) -> Result<(Vec<u8>, u
         if same(old, new) {
             out.extend_from_slice(&bytes[start..position]);
         } else {
-            let bits = if kind == data_type::BFLOAT16 {
-                bf16::from_f32(new).to_bits()
-            } else {
-                f16::from_f32(new).to_bits()
-            };
+            let bits =
+                if kind == data_type::BFLOAT16 { bf16::from_f32(new).to_bits() } else { f16::from_f32(new).to_bits() };
             put_varint(bits.into(), &mut out);
         }
     }

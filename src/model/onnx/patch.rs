@@ -166,7 +166,10 @@ impl Outsides {
             original(other) == original(file) && from < end && place.start < to
         };
         if self.taken.iter().filter(shares).count() > 1 {
-            return Err(format!("shares its place in \"{}\" with other numbers, which would change, too", place.location));
+            return Err(format!(
+                "shares its place in \"{}\" with other numbers, which would change, too",
+                place.location
+            ));
         }
         self.files[file].writes.push((place.start, bytes));
         Ok(())
