@@ -203,6 +203,3 @@ fn check(
     }
     Ok((worst, count))
 }
-
-#[cfg(test)]
-mod tests;

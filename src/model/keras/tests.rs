@@ -15,7 +15,7 @@ fn archive(config: &Value, weights: &[(&str, &str, &[usize])]) -> Archive {
     for (layer, name, shape) in weights {
         let values = (0..shape.iter().product()).map(|i: usize| i as f32 / 8.0).collect();
         let weight = Weight {
-            place: [layer.into(), format!("{name}:0")],
+            place: [(*layer).into(), format!("{name}:0")],
             name: format!("{layer}/{name}:0"),
             shape: shape.to_vec(),
             values,
