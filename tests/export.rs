@@ -402,6 +402,39 @@ fn a_full_disk_leaves_nothing_and_says_how_much_is_needed() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// Saves over one file again and again until it is killed; run by the test below.
+#[test]
+#[ignore = "runs until it is killed, in a process of its own"]
+fn a_child_that_saves_without_end() {
+    let Some(folder) = std::env::var_os("POISDETC_SAVE_WITHOUT_END").map(PathBuf::from) else { return };
+    let model = open(&folder.join("suspect.onnx")).unwrap();
+    for round in 0.. {
+        let change = if round % 2 == 0 { Change::default() } else { one_number(&model, "w", 7.5) };
+        save(&model, &change, &plain(&model), &folder.join("saved.onnx"), Overwrite::Others, None).unwrap();
+    }
+}
+
+#[test]
+fn a_program_that_is_killed_while_it_saves_leaves_one_whole_file_or_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = put(folder.path(), &float_model());
+    let saved = folder.path().join("saved.onnx");
+    let other = stored(&model, &one_number(&model, "w", 7.5), &saved).unwrap().sha256;
+    for round in 0..12 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "a_child_that_saves_without_end"])
+            .env("POISDETC_SAVE_WITHOUT_END", folder.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(60 + 13 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let found = open(&saved).unwrap().sha256;
+        assert!(found == other || found == model.sha256, "round {round}");
+    }
+}
+
 fn sample() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/sample");
     let mut models: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
@@ -464,6 +497,45 @@ fn the_sample_and_our_keras_models_come_back_repaired() {
     round_trip(&sample());
     for name in ["many_layers", "nested", "gray"] {
         round_trip(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keras").join(name).with_extension("h5"));
+    }
+}
+
+/// Our Keras models with other numbers, as they are exported.
+fn exported_keras(name: &str, folder: &Path) -> (Saved, Tensor, Tensor) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keras").join(name).with_extension("h5");
+    let model = open(&path).unwrap();
+    let change = stirred(&model);
+    let saved = stored(&model, &change, &folder.join(name).with_extension("h5")).unwrap();
+    let classifier = poisdetc::model::Classifier::new(&model, plain(&model), &Device::Cpu).unwrap();
+    let [h, w] = plain(&model).size;
+    let shape = (2, model.input.channels, h, w);
+    let x = Seed(6).of("export").random().uniform_tensor(0.0, 1.0, shape, &Device::Cpu).unwrap();
+    let logits = change.apply(&classifier).unwrap().logits(&x).unwrap();
+    (saved, x, logits)
+}
+
+/// `python/answer_keras_exports.py` loaded these very files in Keras and stored its answers.
+#[test]
+fn keras_loads_our_files_and_answers_as_we_do() {
+    let fixture = include_str!("fixtures/keras_export_answers.json");
+    let answers: BTreeMap<String, serde_json::Value> = serde_json::from_str(fixture).unwrap();
+    for name in ["many_layers", "nested", "gray"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (saved, x, logits) = exported_keras(name, folder.path());
+        if let Some(exports) = std::env::var_os("POISDETC_EXPORTS").map(PathBuf::from) {
+            std::fs::create_dir_all(exports.join("keras")).unwrap();
+            let to = exports.join("keras").join(name).with_extension("h5");
+            std::fs::copy(&saved.path, &to).unwrap();
+            let pixels = x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let text = serde_json::json!({ "shape": x.dims(), "pixels": pixels });
+            std::fs::write(to.with_extension("h5.json"), text.to_string()).unwrap();
+        }
+        let Some(theirs) = answers.get(name) else { panic!("{name} was not answered by Keras") };
+        assert_eq!(saved.sha256, theirs["sha256"].as_str().unwrap(), "{name}: the stored answers are of another file");
+        let shares = candle_nn::ops::softmax(&logits, candle_core::D::Minus1).unwrap().to_vec2::<f32>().unwrap();
+        let theirs: Vec<Vec<f32>> = serde_json::from_value(theirs["shares"].clone()).unwrap();
+        let worst = shares.concat().iter().zip(theirs.concat()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-5 && shares.concat().len() == theirs.concat().len(), "{name}: {worst}");
     }
 }
 
