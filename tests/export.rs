@@ -2,7 +2,7 @@
 //!
 //! Hand-made ONNX models hold their numbers in every way the format knows. The models of other people are read from
 //! the shared zoo and skipped where it is absent.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::result_large_err)]
 
 use candle_core::{Device, Tensor};
 use half::{bf16, f16};
