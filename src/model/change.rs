@@ -5,6 +5,7 @@
 
 use super::graph::{Binary, Graph, Node, Op, Source, Value, ValueId};
 use super::numbers::check_finite;
+use super::onnx::ShapedClamp;
 use super::{Classifier, ModelError, Parameters};
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
@@ -49,6 +50,16 @@ impl Change {
             clamp.insert(&mut graph, value, &shape)?;
         }
         Ok(classifier.with_parameters(parameters).with_graph(Arc::new(graph)))
+    }
+
+    /// The clamps with the shapes in which their bounds broadcast, and finite bounds.
+    pub(super) fn shaped_clamps(&self, classifier: &Classifier) -> Result<Vec<ShapedClamp>, ModelError> {
+        let shaped = self.clamps.iter().map(|clamp| {
+            let value = clamp.place(classifier.graph())?;
+            let shape = clamp.check(&classifier.shape_of(value)?)?;
+            Ok(ShapedClamp { value: clamp.value.clone(), bounds: clamp.finite_bounds(), shape })
+        });
+        shaped.collect()
     }
 
     fn changed_parameters(&self, old: &Parameters, device: &Device) -> Result<Parameters, ModelError> {
@@ -100,7 +111,7 @@ impl Clamp {
     }
 
     /// The bounds, finite: files with infinite numbers are refused when they are opened.
-    pub(super) fn finite_bounds(&self) -> Vec<f32> {
+    fn finite_bounds(&self) -> Vec<f32> {
         self.bounds.iter().map(|b| b.min(f32::MAX)).collect()
     }
 

@@ -4,7 +4,8 @@
 //! and what is known of the input. A [`Classifier`] adds the [`Preprocessing`] and answers pixels in
 //! `[0, 1]` with logits, differentiable in the pixels and in the parameters.
 //! Readers only translate into [`graph::Op`]; nothing outside `onnx` knows a protobuf, nothing outside
-//! `keras` knows HDF5. Files are hostile until proven otherwise: sizes are checked before memory is
+//! `keras` knows HDF5. A [`Change`] is what a repair does to a model: [`save`] writes it into the file the model came
+//! in. Files are hostile until proven otherwise: sizes are checked before memory is
 //! asked for, and nothing in a file is ever executed.
 
 mod change;
@@ -17,8 +18,10 @@ mod logits;
 mod numbers;
 pub mod onnx;
 mod open;
+mod patched;
 mod preprocessing;
 mod probe;
+mod save;
 
 pub use change::{Change, Clamp};
 pub use classifier::Classifier;
@@ -26,3 +29,4 @@ pub use error::ModelError;
 pub use graph::{Graph, Parameters};
 pub use open::{Format, InputLayout, InputSpec, Model, open};
 pub use preprocessing::{ChannelOrder, Preprocessing};
+pub use save::{Overwrite, SaveError, Saved, TOLERANCE, save};

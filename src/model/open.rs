@@ -101,7 +101,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
     Ok(bytes)
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 

@@ -4,7 +4,7 @@
 //! cannot claim endless memory or time, and a panic of the HDF5 reader ends as an error. Knows nothing of layers.
 
 use super::Fault;
-use hdf5_pure::{Dataset, Error, File, FormatError, Group, Source};
+use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, Error, File, FormatError, Group, Layout, Source};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +30,8 @@ pub(super) struct Archive {
 /// One array of trained numbers.
 #[derive(Debug)]
 pub(super) struct Weight {
+    /// The top layer it is kept with, and its name there.
+    pub place: [String; 2],
     /// Name in the file, with the layer's name in front: `conv2d/kernel:0`.
     pub name: String,
     /// Dimensions in Keras's order.
@@ -118,8 +120,114 @@ fn weight(layer: &str, name: String, dataset: &Dataset, room: &mut u64) -> Resul
     let values = dataset.read_f32().map_err(|error| {
         Fault::Damaged(format!("the weights \"{name}\" of layer \"{layer}\" cannot be read ({error})"))
     })?;
+    let place = [layer.to_owned(), name.clone()];
     let name = if name.contains('/') { name } else { format!("{layer}/{name}") };
-    Ok(Weight { name, shape, values })
+    Ok(Weight { place, name, shape, values })
+}
+
+/// Where an array stands in the bytes of a file.
+#[derive(Debug)]
+pub(super) struct Stored {
+    /// Bytes of one number: 2, 4 or 8.
+    pub width: usize,
+    /// The first byte is the highest.
+    pub big_endian: bool,
+    /// Pieces that lie in one row.
+    pub runs: Vec<Run>,
+}
+
+/// Numbers of an array that lie in one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Position in the file of the first byte.
+    pub start: usize,
+    /// Position in the array, row-major, of the first number.
+    pub first: usize,
+    /// How many.
+    pub count: usize,
+}
+
+/// Finds the arrays at `places` (see [`Weight::place`]) in the bytes of a file that [`read`] has read.
+///
+/// # Errors
+/// A clause to follow the array's name, and its position in `places`; `Fault` where the file cannot be read at all.
+pub(super) fn locate(bytes: Vec<u8>, places: &[[String; 2]]) -> Result<Vec<Result<Stored, String>>, Fault> {
+    let find = move || -> Result<Vec<Result<Stored, String>>, Fault> {
+        let size = bytes.len();
+        let allowed = (size as u64).saturating_mul(READ_FACTOR).saturating_add(ALLOWANCE);
+        let file = File::from_source(Metered { bytes, left: AtomicU64::new(allowed) })?;
+        let layers = file.root().group("model_weights")?;
+        let one = |[layer, name]: &[String; 2]| Ok(stored(&layers.group(layer)?.dataset(name)?, size)?);
+        places.iter().map(one).collect()
+    };
+    catch_unwind(AssertUnwindSafe(find))
+        .unwrap_or_else(|_| Err(Fault::Damaged("its HDF5 structure contradicts itself".into())))
+}
+
+fn stored(dataset: &Dataset, file: usize) -> Result<Result<Stored, String>, Error> {
+    let (width, big_endian) = match dataset.datatype()? {
+        Datatype::FloatingPoint { size: size @ (2 | 4 | 8), byte_order: DatatypeByteOrder::LittleEndian, .. } => {
+            (size as usize, false)
+        }
+        Datatype::FloatingPoint { size: size @ (2 | 4 | 8), byte_order: DatatypeByteOrder::BigEndian, .. } => {
+            (size as usize, true)
+        }
+        _ => return Ok(Err("holds an unusual kind of number".into())),
+    };
+    let shape: Vec<usize> = dataset.shape()?.iter().map(|&n| n as usize).collect();
+    let runs = match dataset.layout()? {
+        _ if !dataset.filters().is_empty() => return Ok(Err("is compressed in the file".into())),
+        Layout::Contiguous { address: Some(start), .. } => {
+            vec![Run { start: start as usize, first: 0, count: shape.iter().product() }]
+        }
+        Layout::Chunked { chunk_shape, .. } => {
+            let chunk: Vec<usize> = chunk_shape.iter().map(|&n| n as usize).collect();
+            let places = dataset.chunks()?.into_iter();
+            let places = places.map(|c| (c.address as usize, c.offset.iter().map(|&n| n as usize).collect()));
+            chunk_rows(&shape, &chunk, places, width)
+        }
+        other => return Ok(Err(format!("is stored in an unusual way ({other})"))),
+    };
+    let inside =
+        |run: &Run| run.count.checked_mul(width).and_then(|n| n.checked_add(run.start)).is_some_and(|e| e <= file);
+    let whole = runs.iter().map(|run| run.count).sum::<usize>() == shape.iter().product::<usize>();
+    if !whole || !runs.iter().all(inside) {
+        return Ok(Err("is not all in the file".into()));
+    }
+    Ok(Ok(Stored { width, big_endian, runs }))
+}
+
+/// The rows of the chunks of an array; cells of a chunk beyond the edge of the array are left out.
+fn chunk_rows(
+    shape: &[usize],
+    chunk: &[usize],
+    places: impl Iterator<Item = (usize, Vec<usize>)>,
+    width: usize,
+) -> Vec<Run> {
+    let (Some(&last), Some(&row)) = (shape.last(), chunk.last()) else { return Vec::new() };
+    if shape.len() != chunk.len() || chunk.contains(&0) {
+        return Vec::new();
+    }
+    let mut runs = Vec::new();
+    for (start, offset) in places {
+        let Some(&column) = offset.last().filter(|_| offset.len() == shape.len()) else { return Vec::new() };
+        let count = row.min(last.saturating_sub(column));
+        for nth in 0..chunk.iter().product::<usize>() / row {
+            // Position of the row in the array, from its position in the chunk.
+            let (mut rest, mut first, mut stride, mut inside) = (nth, column, last, count > 0);
+            for axis in (0..shape.len() - 1).rev() {
+                let index = offset[axis] + rest % chunk[axis];
+                rest /= chunk[axis];
+                inside &= index < shape[axis];
+                first += index * stride;
+                stride *= shape[axis];
+            }
+            if inside {
+                runs.push(Run { start: start + nth * row * width, first, count });
+            }
+        }
+    }
+    runs
 }
 
 impl From<Error> for Fault {
@@ -161,6 +269,17 @@ impl Source for Metered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_of_chunks_cover_an_array_once_and_nothing_beyond_its_edge() {
+        // An array of 3 x 5 in chunks of 2 x 3.
+        let places = [(100, vec![0, 0]), (200, vec![0, 3]), (300, vec![2, 0]), (400, vec![2, 3])];
+        let runs = chunk_rows(&[3, 5], &[2, 3], places.into_iter(), 4);
+        let run = |start, first, count| Run { start, first, count };
+        let expected =
+            [run(100, 0, 3), run(112, 5, 3), run(200, 3, 2), run(212, 8, 2), run(300, 10, 3), run(400, 13, 2)];
+        assert_eq!(runs, expected);
+    }
 
     #[test]
     fn bytes_can_be_read_until_the_meter_runs_out_and_never_beyond_the_end() {

@@ -27,6 +27,17 @@ pub(super) struct Feature {
     pub moved: bool,
 }
 
+/// How the file keeps a parameter.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    /// See [`Weight::place`].
+    pub place: [String; 2],
+    /// Its shape there.
+    pub shape: Vec<usize>,
+    /// The order our axes have in the file's.
+    pub permutation: Vec<usize>,
+}
+
 /// A graph in the making.
 #[derive(Debug)]
 pub(super) struct Builder {
@@ -36,6 +47,8 @@ pub(super) struct Builder {
     uses: usize,
     /// The trained numbers so far.
     pub parameters: Parameters,
+    /// How the file keeps each of them.
+    pub origins: BTreeMap<String, Origin>,
     /// What a person should know.
     pub notes: Vec<String>,
     /// Values that exist in both orders, each way.
@@ -54,6 +67,7 @@ impl Builder {
             input: ValueId(0),
             uses: 0,
             parameters: Parameters::new(),
+            origins: BTreeMap::new(),
             notes: Vec::new(),
             twins: BTreeMap::new(),
             stored: BTreeMap::new(),
@@ -113,6 +127,8 @@ impl Builder {
         if self.parameters.insert(name.clone(), tensor).is_some() {
             return Err(view.broken(format_args!("its weights \"{name}\" appear twice")));
         }
+        let (place, shape, permutation) = (weight.place.clone(), shape.to_vec(), permutation.to_vec());
+        self.origins.insert(name.clone(), Origin { place, shape, permutation });
         let id = self.value(name.clone(), Source::Parameter(name.clone()));
         self.stored.insert(name, (id, std::ptr::from_ref(weight)));
         Ok(id)

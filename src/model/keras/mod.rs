@@ -2,14 +2,18 @@
 //!
 //! In: the bytes of an HDF5 file that Keras 2 or 3 wrote with `model.save`. Out: a [`Model`]. The way through:
 //! `archive` (HDF5 to plain data) → `config` (who feeds whom) → `translate` (an order in which layers can run) →
-//! `layers` (what each does) → `builder` (the graph). Never executes anything a file holds: a Lambda layer is refused.
+//! `layers` (what each does) → `builder` (the graph). The way back: `patch` writes numbers where `archive` found them.
+//! Never executes anything a file holds: a Lambda layer is refused.
 
 mod archive;
 mod builder;
 mod config;
 mod layers;
+mod patch;
 mod settings;
 mod translate;
+
+pub(super) use patch::patch;
 
 use super::{Format, Model, ModelError};
 use std::path::Path;

@@ -14,7 +14,12 @@ fn archive(config: &Value, weights: &[(&str, &str, &[usize])]) -> Archive {
         Archive { config: config.to_string(), version: Some("2.4.0".into()), weights: Default::default() };
     for (layer, name, shape) in weights {
         let values = (0..shape.iter().product()).map(|i: usize| i as f32 / 8.0).collect();
-        let weight = Weight { name: format!("{layer}/{name}:0"), shape: shape.to_vec(), values };
+        let weight = Weight {
+            place: [(*layer).into(), format!("{name}:0")],
+            name: format!("{layer}/{name}:0"),
+            shape: shape.to_vec(),
+            values,
+        };
         archive.weights.entry((*layer).into()).or_default().push(weight);
     }
     archive

@@ -1,7 +1,7 @@
 //! Walks the layers of a Keras model in an order in which they can run, and puts the graph together.
 
 use super::archive::{Archive, Weight};
-use super::builder::{Builder, Feature, shown};
+use super::builder::{self, Builder, Feature, shown};
 use super::config::{INPUT_LAYER, Layer, Network, Origin, input_shape};
 use super::layers::{known_activation, translation};
 use super::settings::LayerView;
@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Translated {
     pub graph: Graph,
     pub parameters: Parameters,
+    /// How the file keeps each parameter.
+    pub origins: BTreeMap<String, builder::Origin>,
     pub input: InputSpec,
     pub classes: usize,
     pub notes: Vec<String>,
@@ -41,8 +43,9 @@ pub(super) fn translate(archive: &Archive) -> Result<Translated, Fault> {
         return Err(Fault::NotAClassifier(format!("it gives {} answers at once", outputs.len())));
     };
     let (logits, classes) = logits(&mut builder, answer)?;
+    let origins = std::mem::take(&mut builder.origins);
     let (graph, parameters, notes) = builder.finish(logits);
-    Ok(Translated { graph, parameters, input, classes, notes })
+    Ok(Translated { graph, parameters, origins, input, classes, notes })
 }
 
 /// Every layer, at any depth.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use half::{bf16, f16};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 /// Decoded numbers with their shape.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +96,7 @@ pub(super) fn decode(tensor: &TensorProto, folder: &Path) -> Result<Stored, Stri
 }
 
 /// Bytes of one number; `None` for kinds that are not read.
-fn width(kind: i32) -> Option<usize> {
+pub(super) fn width(kind: i32) -> Option<usize> {
     Some(match kind {
         data_type::UINT8 | data_type::INT8 | data_type::BOOL => 1,
         data_type::UINT16 | data_type::INT16 | data_type::FLOAT16 | data_type::BFLOAT16 => 2,
@@ -163,9 +163,38 @@ fn from_fields(kind: i32, tensor: &TensorProto) -> Numbers {
 }
 
 /// Numbers that lie in another file of the same folder.
-fn external(entries: &[StringStringEntryProto], folder: &Path, size: usize) -> Result<Bytes, String> {
-    let entry = |key: &str| entries.iter().find(|e| e.key.as_deref() == Some(key)).and_then(|e| e.value.as_deref());
-    let location = entry("location").unwrap_or_default();
+pub(super) fn external(entries: &[StringStringEntryProto], folder: &Path, size: usize) -> Result<Bytes, String> {
+    let Outside { location, path, start } = outside(entries, folder, size)?;
+    let trouble = |e: std::io::Error| format!("lies in \"{location}\", which cannot be read: {e}");
+    let mut file = File::open(&path).map_err(trouble)?;
+    let about = file.metadata().map_err(trouble)?;
+    if !about.is_file() || start.checked_add(size as u64).is_none_or(|end| end > about.len()) {
+        return Err(format!("lies in \"{location}\", which is too short to hold it"));
+    }
+    file.seek(SeekFrom::Start(start)).map_err(trouble)?;
+    let mut bytes = vec![0; size];
+    file.read_exact(&mut bytes).map_err(trouble)?;
+    Ok(bytes.into())
+}
+
+/// Where numbers outside the model's file lie.
+pub(super) struct Outside {
+    /// As the model's file names it.
+    pub location: String,
+    /// The file, links followed; inside the model's folder.
+    pub path: PathBuf,
+    /// Position of the first byte.
+    pub start: u64,
+}
+
+/// The entry called `key`.
+pub(super) fn entry<'a>(entries: &'a [StringStringEntryProto], key: &str) -> Option<&'a str> {
+    entries.iter().find(|e| e.key.as_deref() == Some(key)).and_then(|e| e.value.as_deref())
+}
+
+/// The place of `size` bytes of numbers outside the model's file.
+pub(super) fn outside(entries: &[StringStringEntryProto], folder: &Path, size: usize) -> Result<Outside, String> {
+    let location = entry(entries, "location").unwrap_or_default();
     let place = Path::new(location);
     let inside = !location.is_empty()
         && !location.contains('\\')
@@ -173,7 +202,7 @@ fn external(entries: &[StringStringEntryProto], folder: &Path, size: usize) -> R
     if !inside {
         return Err(format!("lies in \"{location}\", outside the folder of the model, where nothing is read"));
     }
-    let number = |key: &str| entry(key).map_or(Ok(None), |t| t.trim().parse::<u64>().map(Some));
+    let number = |key: &str| entry(entries, key).map_or(Ok(None), |t| t.trim().parse::<u64>().map(Some));
     let (Ok(offset), Ok(length)) = (number("offset"), number("length")) else {
         return Err(format!("has a place in \"{location}\" that is not a number"));
     };
@@ -187,16 +216,7 @@ fn external(entries: &[StringStringEntryProto], folder: &Path, size: usize) -> R
     if !path.starts_with(&root) {
         return Err(format!("lies in \"{location}\", outside the folder of the model, where nothing is read"));
     }
-    let mut file = File::open(&path).map_err(trouble)?;
-    let about = file.metadata().map_err(trouble)?;
-    let start = offset.unwrap_or(0);
-    if !about.is_file() || start.checked_add(size as u64).is_none_or(|end| end > about.len()) {
-        return Err(format!("lies in \"{location}\", which is too short to hold it"));
-    }
-    file.seek(SeekFrom::Start(start)).map_err(trouble)?;
-    let mut bytes = vec![0; size];
-    file.read_exact(&mut bytes).map_err(trouble)?;
-    Ok(bytes.into())
+    Ok(Outside { location: location.to_owned(), path, start: offset.unwrap_or(0) })
 }
 
 fn folder_of(folder: &Path) -> &Path {
