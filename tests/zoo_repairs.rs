@@ -58,7 +58,7 @@ impl TrueTrigger {
             return x.broadcast_add(&self.pattern).unwrap().clamp(0f32, 1f32).unwrap();
         }
         let under = self.opaque.affine(-1.0, 1.0).unwrap();
-        x.broadcast_mul(&under).unwrap().broadcast_add(&(&self.pattern.broadcast_mul(&self.opaque).unwrap())).unwrap()
+        x.broadcast_mul(&under).unwrap().broadcast_add(&self.pattern.broadcast_mul(&self.opaque).unwrap()).unwrap()
     }
 
     /// Share of the pictures of other labels that become `target`.

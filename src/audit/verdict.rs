@@ -46,7 +46,7 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
             findings.extend(of_trigger(trigger));
         }
         if let Some(shots) = shots {
-            let doubted = searched && !trigger.as_ref().is_some_and(stands_out);
+            let doubted = searched && !trigger.as_ref().is_some_and(nearly_stands_out);
             findings.extend(of_shots(shots, classes, references, lowness[label], doubted));
         }
         findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
@@ -107,25 +107,21 @@ impl Seen {
     }
 
     fn verdict(&self, t: &TriggerEvidence) -> Verdict {
-        let beside = |size: Option<f32>| size.map(|s| t.size / s.max(f32::EPSILON));
-        let (share, others) = (beside(self.honest), beside(t.usual_size));
+        let share = self.honest.map(|honest| t.size / honest.max(f32::EPSILON));
         let far_smaller = share.is_some_and(|s| s <= FAR_SMALLER);
         let tiny = share.is_some_and(|s| s <= TINY);
         let foreign = self.abroad.is_some_and(|a| a <= MEANS_NOTHING);
         let enough = t.asr_images >= FEWEST_PICTURES;
-        let stands_out =
-            |index: f32, share: f32| t.anomaly_index.is_some_and(|i| i > index) && others.is_some_and(|o| o <= share);
-        let nearly = stands_out(HALF_AN_OUTLIER.0, HALF_AN_OUTLIER.1);
         match t.anomaly_index {
             _ if t.size > LARGEST_PATCH => Verdict::NoEvidence,
-            Some(_) if stands_out(OUTLIER, FAR_SMALLER_THAN_OTHERS) => match share {
+            Some(_) if stands_out(t, (OUTLIER, FAR_SMALLER_THAN_OTHERS)) => match share {
                 Some(_) if (far_smaller || foreign) && enough => Verdict::Infected,
                 Some(_) if far_smaller || foreign => Verdict::Suspicious,
                 Some(_) => Verdict::NoEvidence,
                 // Nothing honest to hold it against.
                 None => Verdict::Suspicious,
             },
-            Some(_) if nearly && far_smaller => Verdict::Suspicious,
+            Some(_) if stands_out(t, HALF_AN_OUTLIER) && far_smaller => Verdict::Suspicious,
             // Too few labels for an outlier test: honest models alone must tell.
             None if tiny && foreign && enough => Verdict::Infected,
             None if far_smaller => Verdict::Suspicious,
@@ -144,9 +140,14 @@ fn lowness(evidence: &Evidence) -> Vec<Option<f32>> {
     typical.iter().map(|t| t.and_then(|_| indices.next().flatten())).collect()
 }
 
-/// Whether a trigger is at least unusually small among the labels, or nothing can be said of that.
-fn stands_out(t: &TriggerEvidence) -> bool {
-    t.anomaly_index.is_none_or(|index| index > HALF_AN_OUTLIER.0)
+/// Whether a trigger at least nearly stands out among the labels, or nothing can be said of that.
+fn nearly_stands_out(t: &TriggerEvidence) -> bool {
+    t.anomaly_index.is_none() || stands_out(t, HALF_AN_OUTLIER)
+}
+
+/// Whether a trigger lies beyond so many deviations and needs at most this share of what the other labels need.
+fn stands_out(t: &TriggerEvidence, (deviations, share): (f32, f32)) -> bool {
+    t.anomaly_index.is_some_and(|index| index > deviations) && t.usual_size.is_some_and(|usual| t.size <= share * usual)
 }
 
 /// What the shots say. They are `doubted` where the search for a trigger speaks against them.

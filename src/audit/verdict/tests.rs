@@ -102,7 +102,7 @@ fn evidence(index: Option<Option<f32>>) -> Evidence {
     let mut triggers = vec![None; 10];
     if let Some(index) = index {
         triggers[0] = Some(trigger(0.05, Some(0.0), None));
-        triggers[3] = Some(trigger(0.03, index, Some(0.05)));
+        triggers[3] = Some(trigger(0.022, index, Some(0.04)));
     }
     Evidence { shots, triggers }
 }
