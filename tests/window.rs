@@ -8,7 +8,7 @@ mod example;
 
 use egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::{NodeT, Queryable};
-use egui_kittest::{Harness, HarnessBuilder};
+use egui_kittest::{Harness, HarnessBuilder, SnapshotOptions};
 use poisdetc::app::{App, Command, Recent, State, Step};
 use poisdetc::audit::{Audit, AuditError, Event, Order, Phase, Verdict};
 use poisdetc::progress::Monitor;
@@ -356,6 +356,10 @@ fn pictures_for_people() {
     }
 }
 
+/// Pixels of the 696,320 that may round the other way: the software renderer compiles for the processor it runs on, and
+/// two machines were seen to differ in 1 and 7. A letter has more.
+const ROUNDED: usize = 20;
+
 /// A picture of a small window, compared with the one in tests/snapshots.
 fn compare(name: &str, theme: Theme, app: App, prepare: impl Fn(&mut Window)) {
     if !renderer() {
@@ -370,7 +374,7 @@ fn compare(name: &str, theme: Theme, app: App, prepare: impl Fn(&mut Window)) {
     prepare(&mut window);
     window.remove_cursor();
     window.run();
-    window.snapshot(name);
+    window.snapshot_options(name, &SnapshotOptions::new().failed_pixel_count_threshold(ROUNDED));
 }
 
 #[test]

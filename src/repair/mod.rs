@@ -2,7 +2,7 @@
 //! rest as it was.
 //!
 //! In: a [`Problem`]: the suspect, clean images in three parts, the recovered triggers, the aim. Out: a
-//! [`Change`](crate::model::Change) and what it does on images held back from it. One file a method, one line in
+//! [`Change`] and what it does on images held back from it. One file a method, one line in
 //! [`methods`]; nothing here knows a file format or a screen.
 
 mod clp;
