@@ -374,7 +374,7 @@ fn compare(name: &str, theme: Theme, app: App, prepare: impl Fn(&mut Window)) {
     prepare(&mut window);
     window.remove_cursor();
     window.run();
-    window.snapshot_options(name, &SnapshotOptions::new().failed_pixel_count_threshold(ROUNDED));
+    window.snapshot_options(name, &SnapshotOptions::new().max_failed_pixels(ROUNDED));
 }
 
 #[test]

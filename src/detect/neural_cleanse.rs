@@ -62,24 +62,8 @@ impl Search {
     }
 }
 
-/// The smallest trigger found for `label`.
-///
-/// # Errors
-/// Where the model fails, there is no image of another label, or somebody stops the work.
-pub fn recover(
-    model: &Classifier,
-    images: &ImageSet,
-    label: usize,
-    search: &Search,
-    seed: Seed,
-    monitor: &Monitor,
-) -> Result<Trigger, DetectError> {
-    let mut hunt = Hunt::new(model, images, label, search, seed)?;
-    hunt.advance(search.steps, monitor)?;
-    hunt.trigger().ok_or(DetectError::NoImages { label })
-}
-
-/// A search that can be taken further, so that labels which cannot win are left early.
+/// The search for the smallest trigger of one label; it can be taken further step by step, so that labels which cannot
+/// win are left early.
 pub struct Hunt<'a> {
     model: &'a Classifier,
     label: usize,
