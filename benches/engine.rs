@@ -7,29 +7,18 @@ use candle_core::{Device, Tensor, Var};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use poisdetc::detect::neural_cleanse::{Hunt, Search};
 use poisdetc::images::ImageSet;
-use poisdetc::model::{Classifier, Format, InputLayout, InputSpec, Model, Preprocessing};
+use poisdetc::model::{Classifier, Preprocessing};
 use poisdetc::progress::Monitor;
 use poisdetc::tensor::{Seed, cross_entropy};
 use poisdetc::train::Architecture;
 use std::hint::black_box;
-use std::sync::Arc;
 
 const SIZE: [usize; 2] = [32, 32];
 const LABELS: usize = 43;
 const BATCH: usize = 32;
 
 fn network() -> Classifier {
-    let (graph, parameters) = Architecture::Paired.build(3, SIZE, LABELS, Seed(1)).unwrap();
-    let model = Model {
-        path: "bench".into(),
-        format: Format::Onnx,
-        sha256: String::new(),
-        graph: Arc::new(graph),
-        parameters,
-        input: InputSpec { layout: InputLayout::Nchw, channels: 3, size: Some(SIZE), fixed_batch: None },
-        classes: LABELS,
-        notes: Vec::new(),
-    };
+    let model = Architecture::Paired.untrained(3, SIZE, LABELS, Seed(1)).unwrap();
     Classifier::new(&model, Preprocessing::unit(SIZE, 3), &Device::Cpu).unwrap()
 }
 

@@ -3,7 +3,7 @@
 
 mod program;
 
-use poisdetc::model::{self, InputLayout, InputSpec, onnx};
+use poisdetc::model::{self, InputSpec, onnx};
 use poisdetc::tensor::Seed;
 use poisdetc::train::Architecture;
 use program::{Ended, command, ended, sample};
@@ -197,10 +197,8 @@ fn labels_without_images() {
 
 #[test]
 fn a_reference_for_another_kind_of_picture() {
-    let size = [16, 16];
-    let (graph, parameters) = Architecture::Tiny.build(1, size, 12, Seed(1)).unwrap();
-    let input = InputSpec { layout: InputLayout::Nchw, channels: 1, size: Some(size), fixed_batch: None };
-    let (_folder, gray) = file("gray.onnx", onnx::write(&graph, &parameters, &input, 12).unwrap());
+    let m = Architecture::Tiny.untrained(1, [16, 16], 12, Seed(1)).unwrap();
+    let (_folder, gray) = file("gray.onnx", onnx::write(&m.graph, &m.parameters, &m.input, m.classes).unwrap());
     let home = tempfile::tempdir().unwrap();
     let mut audit = command(home.path(), ["audit", "--reference"]);
     audit.arg(gray).arg(sample(MODEL)).arg(sample("signs.npz"));

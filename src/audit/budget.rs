@@ -20,25 +20,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::detect::poisdetc::{RATE, Shooting, random_points, shoot};
-    use crate::model::{Format, InputLayout, InputSpec, Model, Preprocessing};
+    use crate::model::Preprocessing;
     use crate::progress::Monitor;
     use crate::tensor::Seed;
     use crate::train::Architecture;
     use candle_core::Device;
-    use std::sync::Arc;
 
     fn network(size: [usize; 2], seed: Seed) -> Classifier {
-        let (graph, parameters) = Architecture::Tiny.build(3, size, 4, seed).unwrap();
-        let model = Model {
-            path: "tiny".into(),
-            format: Format::Onnx,
-            sha256: String::new(),
-            graph: Arc::new(graph),
-            parameters,
-            input: InputSpec { layout: InputLayout::Nchw, channels: 3, size: Some(size), fixed_batch: None },
-            classes: 4,
-            notes: Vec::new(),
-        };
+        let model = Architecture::Tiny.untrained(3, size, 4, seed).unwrap();
         Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap()
     }
 

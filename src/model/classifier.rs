@@ -174,24 +174,13 @@ fn check(how: &Preprocessing, input: &InputSpec) -> Result<(), ModelError> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::Format;
     use crate::tensor::Seed;
     use crate::train::Architecture;
     use candle_core::Var;
 
     fn small_network() -> Classifier {
         let size = [12, 12];
-        let (graph, parameters) = Architecture::Tiny.build(3, size, 4, Seed(1)).unwrap();
-        let model = Model {
-            path: "tiny".into(),
-            format: Format::Onnx,
-            sha256: String::new(),
-            graph: Arc::new(graph),
-            parameters,
-            input: InputSpec { layout: InputLayout::Nchw, channels: 3, size: Some(size), fixed_batch: None },
-            classes: 4,
-            notes: Vec::new(),
-        };
+        let model = Architecture::Tiny.untrained(3, size, 4, Seed(1)).unwrap();
         Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap()
     }
 

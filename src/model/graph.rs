@@ -246,3 +246,18 @@ pub struct Graph {
     /// Where the logits come out: `[n, classes]`, before any softmax at the end of the file's graph.
     pub logits: ValueId,
 }
+
+impl Graph {
+    /// Name of the parameter that `id` is; `None` where it is something else.
+    pub fn parameter(&self, id: ValueId) -> Option<&str> {
+        match &self.values[id.0].source {
+            Source::Parameter(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Name of the parameter that `node` reads as its `i`-th input.
+    pub fn parameter_read(&self, node: &Node, i: usize) -> Option<&str> {
+        self.parameter((*node.inputs.get(i)?)?)
+    }
+}

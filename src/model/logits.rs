@@ -1,6 +1,6 @@
 //! Finds the logits in front of a softmax at the end of a graph.
 
-use super::graph::{Graph, Op, Source, ValueId};
+use super::graph::{Graph, Op, ValueId};
 
 /// Steps over what only turns logits into shares or a label at the end of `graph`: an arg-max, a softmax, also
 /// where copies and changes of shape follow it. Says what was stepped over.
@@ -51,9 +51,5 @@ pub(super) fn prune(graph: &mut Graph) {
 
 /// Names of the parameters that the nodes of `graph` read.
 pub(super) fn parameters_read(graph: &Graph) -> std::collections::BTreeSet<&str> {
-    let name = |id: &ValueId| match &graph.values[id.0].source {
-        Source::Parameter(name) => Some(name.as_str()),
-        _ => None,
-    };
-    graph.nodes.iter().flat_map(|n| n.inputs.iter().flatten()).filter_map(name).collect()
+    graph.nodes.iter().flat_map(|n| n.inputs.iter().flatten()).filter_map(|&id| graph.parameter(id)).collect()
 }

@@ -100,7 +100,7 @@ pub fn save(
     };
     let written = Written::new(&patched, &destination)?;
     let stored = patched.stored.apply(&classifier)?;
-    if !equal(change, &patched.stored)? {
+    if !same_numbers(&change.parameters, &patched.stored.parameters)? {
         notes.push("the new numbers were rounded to those the file can hold".into());
     }
     let (difference, count) = check(written.path(), &stored, preprocessing, pictures)?;
@@ -148,11 +148,7 @@ fn written_anew(
     Ok(Patched { bytes, stored: change.clone(), data: Vec::new() })
 }
 
-/// Whether two changes have the same numbers.
-fn equal(a: &Change, b: &Change) -> Result<bool, SaveError> {
-    same_numbers(&a.parameters, &b.parameters)
-}
-
+/// Whether the parameters that both have are the same numbers.
 fn same_numbers(a: &Parameters, b: &Parameters) -> Result<bool, SaveError> {
     for (name, a) in a {
         let Some(b) = b.get(name) else { continue };

@@ -6,8 +6,8 @@
 
 use super::measure::measure;
 use super::{Point, Problem, Repair, RepairError};
-use crate::model::graph::{Op, Source, ValueId};
-use crate::model::{Change, Classifier, Graph, Parameters};
+use crate::model::graph::Op;
+use crate::model::{Change, Classifier, Parameters};
 use crate::progress::Monitor;
 use candle_core::Tensor;
 
@@ -65,41 +65,34 @@ impl Repair for Clp {
 }
 
 /// A convolution, what normalises its output, and how sensitive each of its channels is.
-struct Layer {
-    weight: String,
-    bias: Option<String>,
+struct Layer<'a> {
+    weight: &'a str,
+    bias: Option<&'a str>,
     /// Scale and shift of the normalisation that reads it.
-    norm: Option<(String, String)>,
+    norm: Option<(&'a str, &'a str)>,
     sensitivity: Vec<f32>,
 }
 
-fn layers(model: &Classifier) -> Result<Vec<Layer>, RepairError> {
+fn layers(model: &Classifier) -> Result<Vec<Layer<'_>>, RepairError> {
     let (graph, parameters) = (model.graph(), model.parameters());
     let mut layers = Vec::new();
     for node in graph.nodes.iter().filter(|n| matches!(n.op, Op::Conv(_))) {
-        let Some(weight) = named(graph, node.inputs.get(1)) else { continue };
-        let bias = named(graph, node.inputs.get(2));
-        let mut sensitivity = spectral_norms(&parameters[&weight])?;
+        let Some(weight) = graph.parameter_read(node, 1) else { continue };
+        let bias = graph.parameter_read(node, 2);
+        let mut sensitivity = spectral_norms(&parameters[weight])?;
         let mut norm = None;
         let reader = graph.nodes.iter().find(|n| n.inputs.first() == Some(&node.outputs.first().copied()));
         if let Some(reader) = reader
             && let Op::BatchNorm { epsilon } = reader.op
-            && let [Some(scale), Some(shift), Some(variance)] = [1, 2, 4].map(|i| named(graph, reader.inputs.get(i)))
+            && let [Some(scale), Some(shift), Some(variance)] = [1, 2, 4].map(|i| graph.parameter_read(reader, i))
         {
-            let factors = parameters[&scale].abs()?.div(&(&parameters[&variance] + f64::from(epsilon))?.sqrt()?)?;
+            let factors = parameters[scale].abs()?.div(&(&parameters[variance] + f64::from(epsilon))?.sqrt()?)?;
             sensitivity.iter_mut().zip(factors.to_vec1::<f32>()?).for_each(|(s, f)| *s *= f);
             norm = Some((scale, shift));
         }
         layers.push(Layer { weight, bias, norm, sensitivity });
     }
     Ok(layers)
-}
-
-fn named(graph: &Graph, input: Option<&Option<ValueId>>) -> Option<String> {
-    match &graph.values[(*input?)?.0].source {
-        Source::Parameter(name) => Some(name.clone()),
-        _ => None,
-    }
 }
 
 /// The largest singular value of each output channel's kernel, seen as `[c_in, kh * kw]`.
@@ -120,7 +113,7 @@ fn spectral_norms(weight: &Tensor) -> Result<Vec<f32>, RepairError> {
 
 /// The parameters with every channel switched off whose sensitivity lies more than `bound` deviations above the mean
 /// of its layer.
-fn pruned(parameters: &Parameters, layers: &[Layer], bound: f32) -> Result<Change, RepairError> {
+fn pruned(parameters: &Parameters, layers: &[Layer<'_>], bound: f32) -> Result<Change, RepairError> {
     let mut change = Change::default();
     for layer in layers {
         let n = layer.sensitivity.len() as f32;
@@ -131,16 +124,13 @@ fn pruned(parameters: &Parameters, layers: &[Layer], bound: f32) -> Result<Chang
         if keep.iter().all(|&k| k == 1.0) {
             continue;
         }
-        let silenced: Vec<&String> = match &layer.norm {
-            Some((scale, shift)) => vec![scale, shift],
-            None => [Some(&layer.weight), layer.bias.as_ref()].into_iter().flatten().collect(),
-        };
-        for name in silenced {
+        let silenced = layer.norm.map_or([Some(layer.weight), layer.bias], |(scale, shift)| [Some(scale), Some(shift)]);
+        for name in silenced.into_iter().flatten() {
             let old = &parameters[name];
             let mut shape = vec![1; old.rank()];
             shape[0] = keep.len();
             let keep = Tensor::from_slice(&keep, shape, old.device())?;
-            change.parameters.insert(name.clone(), old.broadcast_mul(&keep)?);
+            change.parameters.insert(name.to_owned(), old.broadcast_mul(&keep)?);
         }
     }
     Ok(change)

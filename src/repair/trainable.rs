@@ -1,24 +1,18 @@
 //! Which parameters a repair may change: what was trained by gradient descent, not settings and statistics.
 
 use crate::model::Graph;
-use crate::model::graph::{Binary, Op, Source};
+use crate::model::graph::{Binary, Op};
 use std::collections::BTreeSet;
 
 /// Names of the weights and biases of convolutions and dense layers, and of the scales and shifts of normalisations.
 /// Means and variances stay as the file has them; so do constants that a graph scales its input with.
 pub fn trainable(graph: &Graph) -> BTreeSet<String> {
-    let parameter = |input: Option<&Option<crate::model::graph::ValueId>>| {
-        let id = (*input?)?;
-        match &graph.values[id.0].source {
-            Source::Parameter(name) => Some(name.clone()),
-            _ => None,
-        }
-    };
     // Values behind a weighted layer: adding a parameter to one is a bias written as a node of its own.
     let mut weighted = BTreeSet::new();
     let mut found = BTreeSet::new();
     for node in &graph.nodes {
-        let inputs = |from: usize, to: usize| (from..to).filter_map(|i| parameter(node.inputs.get(i)));
+        let inputs =
+            |from: usize, to: usize| (from..to).filter_map(|i| graph.parameter_read(node, i)).map(str::to_owned);
         match &node.op {
             Op::Conv(_) | Op::ConvTranspose { .. } => found.extend(inputs(1, 3)),
             Op::Gemm { .. } | Op::MatMul => found.extend(inputs(0, 3)),

@@ -1,9 +1,11 @@
 //! Small convolutional networks as graphs of our own operations.
 
 use crate::model::graph::{Node, Op, Source, Unary, Value, ValueId};
-use crate::model::{Graph, Parameters};
+use crate::model::{Format, Graph, InputLayout, InputSpec, Model, Parameters};
 use crate::tensor::{Conv2d, Pool2d, Random, Seed};
 use candle_core::{DType, Device, Result, Tensor};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The networks the program can build itself. All read pixels in `[0, 1]`, NCHW.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -39,6 +41,24 @@ impl Architecture {
             Self::Small => Plan { widths: [16, 32, 64], convolutions_a_stage: 1, hidden: 64 },
             Self::Paired => Plan { widths: [32, 64, 128], convolutions_a_stage: 2, hidden: 128 },
         }
+    }
+
+    /// The network with freshly drawn parameters as a model like an opened one; `path` and `sha256` are empty.
+    ///
+    /// # Errors
+    /// As [`Architecture::build`].
+    pub fn untrained(self, channels: usize, size: [usize; 2], classes: usize, seed: Seed) -> Result<Model> {
+        let (graph, parameters) = self.build(channels, size, classes, seed)?;
+        Ok(Model {
+            path: PathBuf::new(),
+            format: Format::Onnx,
+            sha256: String::new(),
+            graph: Arc::new(graph),
+            parameters,
+            input: InputSpec { layout: InputLayout::Nchw, channels, size: Some(size), fixed_batch: None },
+            classes,
+            notes: Vec::new(),
+        })
     }
 
     /// The graph and freshly drawn parameters for pictures `[channels, size[0], size[1]]`.

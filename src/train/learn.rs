@@ -4,13 +4,11 @@ use super::Architecture;
 use super::augment::augmented;
 use super::standardise::standardised;
 use crate::images::{self, ImageSet};
-use crate::model::{Classifier, Format, InputLayout, InputSpec, Model, Parameters, Preprocessing};
+use crate::model::{Classifier, Model, Parameters, Preprocessing};
 use crate::progress::Monitor;
 use crate::tensor::{Random, Seed, loss};
 use candle_core::{Device, Tensor, Var};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
-use std::path::PathBuf;
-use std::sync::Arc;
 
 /// How a model is trained.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -109,17 +107,7 @@ pub enum TrainError {
 pub fn train(images: &ImageSet, recipe: &Recipe, device: &Device, monitor: &Monitor) -> Result<Trained, TrainError> {
     let (training, held_out) = parts(images, recipe)?;
     let (channels, size) = (images.channels, [images.height, images.width]);
-    let (graph, parameters) = recipe.architecture.build(channels, size, images.names.len(), recipe.seed)?;
-    let mut model = Model {
-        path: PathBuf::new(),
-        format: Format::Onnx,
-        sha256: String::new(),
-        graph: Arc::new(graph),
-        parameters,
-        input: InputSpec { layout: InputLayout::Nchw, channels, size: Some(size), fixed_batch: None },
-        classes: images.names.len(),
-        notes: Vec::new(),
-    };
+    let mut model = recipe.architecture.untrained(channels, size, images.names.len(), recipe.seed)?;
     let first = training.tensor(&some_of(&training, recipe.seed), &Device::Cpu)?;
     model.parameters = standardised(&model.graph, &model.parameters, &first)?;
     let start = Classifier::new(&model, Preprocessing::unit(size, channels), device)?;

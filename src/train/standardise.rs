@@ -4,7 +4,7 @@
 //! Kingma do in arXiv 1602.07868). Pixels in `[0, 1]` of dim or foggy pictures hardly vary, and a
 //! network without batch normalisation spends its first passes finding that out.
 
-use crate::model::graph::{Node, Op, Source};
+use crate::model::graph::Op;
 use crate::model::{Graph, ModelError, Parameters};
 use candle_core::{D, Tensor};
 
@@ -19,7 +19,9 @@ const SMALLEST_DEVIATION: f64 = 1e-3;
 pub fn standardised(graph: &Graph, parameters: &Parameters, x: &Tensor) -> Result<Parameters, ModelError> {
     let mut parameters = parameters.clone();
     for node in graph.nodes.iter().filter(|n| matches!(n.op, Op::Conv(_) | Op::Gemm { .. })) {
-        let [Some(weight), Some(bias)] = [1, 2].map(|i| parameter_name(graph, node, i)) else { continue };
+        let [Some(weight), Some(bias)] = [1, 2].map(|i| graph.parameter_read(node, i).map(str::to_owned)) else {
+            continue;
+        };
         let y = Graph { logits: node.outputs[0], ..graph.clone() }.run(&parameters, x, None)?.detach();
         let channels = y.dim(1)?;
         let y = y.transpose(0, 1)?.reshape((channels, ()))?;
@@ -34,15 +36,6 @@ pub fn standardised(graph: &Graph, parameters: &Parameters, x: &Tensor) -> Resul
         parameters.insert(bias, shifted);
     }
     Ok(parameters)
-}
-
-/// Name of the parameter that `node` reads as its `i`-th input.
-fn parameter_name(graph: &Graph, node: &Node, i: usize) -> Option<String> {
-    let value = (*node.inputs.get(i)?)?;
-    match &graph.values[value.0].source {
-        Source::Parameter(name) => Some(name.clone()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -64,16 +64,10 @@ pub(super) fn fields(file: &[u8], message: Range<usize>) -> Option<Vec<Field>> {
 
 /// The number at `position`, which is moved behind it.
 pub(super) fn varint(file: &[u8], position: &mut usize, end: usize) -> Option<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let &byte = file.get(*position).filter(|_| *position < end)?;
-        *position += 1;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
+    let mut rest = file.get(*position..end)?;
+    let value = super::wire::varint(&mut rest)?;
+    *position = end - rest.len();
+    Some(value)
 }
 
 /// The shortest bytes of a number.

@@ -57,7 +57,8 @@ pub(in crate::model) fn look(bytes: &[u8]) -> Look {
     }
 }
 
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
+/// The number at the start of `bytes`, which then begin behind it.
+pub(super) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;

@@ -104,9 +104,9 @@ impl<'a> Writer<'a> {
             unsupported: BTreeSet::new(),
         };
         for id in &used {
-            if let Source::Parameter(name) = &graph.values[id.0].source {
-                writer.taken.insert(name.clone());
-                writer.names.insert(*id, name.clone());
+            if let Some(name) = graph.parameter(*id) {
+                writer.taken.insert(name.to_owned());
+                writer.names.insert(*id, name.to_owned());
             }
         }
         let input = writer.fresh(&graph.values[graph.input.0].name, "input");
