@@ -17,7 +17,7 @@ const LOSS_OF_NAN: f32 = 1e4;
 
 /// The answers of a classifier on a set of images.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Answers {
+pub struct Answers {
     /// Label with the largest logit; `None` where a logit is NaN.
     pub labels: Vec<Option<usize>>,
     /// Mean cross-entropy of the true labels.
@@ -31,18 +31,19 @@ impl Answers {
         right as f32 / images.len().max(1) as f32
     }
 
+    /// Share of right answers by label, in `[0, 1]`; `None` where a label has no image.
+    pub fn by_label(&self, images: &ImageSet) -> Vec<Option<f32>> {
+        let share = |(label, list): (usize, Vec<usize>)| {
+            let right = list.iter().filter(|&&i| self.labels[i] == Some(label)).count();
+            (!list.is_empty()).then(|| right as f32 / list.len() as f32)
+        };
+        images.by_label().into_iter().enumerate().map(share).collect()
+    }
+
     /// Mean over the labels that have images of the share of right answers: what a constant answer makes
     /// of the most frequent label is no merit.
     pub fn balanced_accuracy(&self, images: &ImageSet) -> f32 {
-        let shares: Vec<f32> = images
-            .by_label()
-            .iter()
-            .enumerate()
-            .filter(|(_, list)| !list.is_empty())
-            .map(|(label, list)| {
-                list.iter().filter(|&&i| self.labels[i] == Some(label)).count() as f32 / list.len() as f32
-            })
-            .collect();
+        let shares: Vec<f32> = self.by_label(images).into_iter().flatten().collect();
         shares.iter().sum::<f32>() / shares.len().max(1) as f32
     }
 }
@@ -53,20 +54,16 @@ impl Answers {
 /// # Errors
 /// Where the model fails, or somebody stops the work.
 pub fn accuracy(classifier: &Classifier, images: &ImageSet, monitor: &Monitor) -> Result<(f32, f32), ImageError> {
-    let answers = answers(classifier, images, "Measuring the accuracy", monitor)?;
+    let answers = answered(classifier, images, monitor)?;
     Ok((answers.accuracy(images), answers.loss))
 }
 
-/// The label `classifier` gives each of `images`; `None` where a logit is no number.
+/// The answers of `classifier` on `images`.
 ///
 /// # Errors
 /// As [`accuracy`].
-pub fn answered(
-    classifier: &Classifier,
-    images: &ImageSet,
-    monitor: &Monitor,
-) -> Result<Vec<Option<usize>>, ImageError> {
-    Ok(answers(classifier, images, "Measuring the accuracy", monitor)?.labels)
+pub fn answered(classifier: &Classifier, images: &ImageSet, monitor: &Monitor) -> Result<Answers, ImageError> {
+    answers(classifier, images, "Measuring the accuracy", monitor)
 }
 
 /// The answers of `classifier` on `images`; `stage` is what the monitor shows.

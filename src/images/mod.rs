@@ -16,6 +16,6 @@ mod sources;
 
 pub use discover::{Candidate, Discovery, discover};
 pub use error::ImageError;
-pub use measure::{accuracy, answered};
+pub use measure::{Answers, accuracy, answered};
 pub use set::{ImageSet, Split};
 pub use sources::{Wanted, open};

@@ -4,7 +4,6 @@
 //! A channel's sensitivity is the largest singular value of its kernel, times what the normalisation that reads the
 //! convolution multiplies it with. Convolution and normalisation are paired through the edges of the graph.
 
-use super::measure::measure;
 use super::{Point, Problem, Repair, RepairError};
 use crate::model::graph::Op;
 use crate::model::{Change, Classifier, Parameters};
@@ -45,17 +44,15 @@ impl Repair for Clp {
         if problem.parts.validation.is_empty() {
             return pruned(problem.suspect.parameters(), &layers, PUBLISHED);
         }
-        let validation = &problem.parts.validation;
-        let before = measure(problem.suspect, validation, problem.triggers, monitor)?;
         let mut kept = Change::default();
         for (i, &bound) in TRIED.iter().enumerate() {
             monitor.check()?;
             let done = (i + 1) as f32 / TRIED.len() as f32;
             monitor.step(format!("Switching channels off beyond {bound} deviations"), done);
             let change = pruned(problem.suspect.parameters(), &layers, bound)?;
-            let now = measure(&change.apply(problem.suspect)?, validation, problem.triggers, monitor)?;
-            watch(Point { done, accuracy: now.accuracy, asr: now.worst_asr() });
-            if now.accuracy < before.accuracy - problem.aim.accuracy_loss {
+            let now = problem.measured(&change, monitor)?;
+            watch(Point::of(done, &now));
+            if now.accuracy < problem.before.accuracy - problem.aim.accuracy_loss {
                 break;
             }
             kept = change;

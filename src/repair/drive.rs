@@ -56,8 +56,6 @@ pub fn repair(
     watch: &(dyn Fn(&str, Point) + Sync),
     monitor: &Monitor,
 ) -> Result<Repaired, RepairError> {
-    let validation = &problem.parts.validation;
-    let before = measure(problem.suspect, validation, problem.triggers, monitor)?;
     let mut attempts = Vec::new();
     let mut best: Option<(f32, &str, Change)> = None;
     let mut failure = None;
@@ -70,6 +68,7 @@ pub fn repair(
             }
             watch(method.name(), point);
         };
+        note(Point::of(0.0, &problem.before));
         let ended = lacking(problem, *method).map_or_else(|| method.run(problem, &note, &part), Err);
         let curve = curve.into_inner().unwrap_or_default();
         let name = method.name();
@@ -83,14 +82,13 @@ pub fn repair(
                 continue;
             }
         };
-        let reached = measure(&change.apply(problem.suspect)?, validation, problem.triggers, monitor)?;
-        let meets = reached.meets(problem, &before);
-        let score = worse(problem, &before, &reached);
+        let reached = problem.measured(&change, monitor)?;
+        let missing = reached.misses(problem.aim, &problem.before);
         attempts.push(Attempt { method: name.into(), curve, reached: Some(reached), failure: None });
-        if best.as_ref().is_none_or(|b| score < b.0) {
-            best = Some((score, name, change));
+        if best.as_ref().is_none_or(|b| missing < b.0) {
+            best = Some((missing, name, change));
         }
-        if meets {
+        if missing == 0.0 {
             break;
         }
     }
@@ -102,7 +100,7 @@ pub fn repair(
     let proof = &problem.parts.proof;
     let before = measure(problem.suspect, proof, problem.triggers, monitor)?;
     let after = measure(&change.apply(problem.suspect)?, proof, problem.triggers, monitor)?;
-    let meets_aim = after.meets(problem, &before);
+    let meets_aim = after.misses(problem.aim, &before) == 0.0;
     Ok(Repaired { method: name.into(), change, before, after, meets_aim, attempts })
 }
 
@@ -116,10 +114,4 @@ fn lacking(problem: &Problem, method: &dyn Repair) -> Option<RepairError> {
         return Some(RepairError::Lacks(format!("{name} needs clean images, and there are none")));
     }
     None
-}
-
-/// How far from the aim: accuracy lost beyond what may be lost, plus successes left beyond what may be left.
-fn worse(problem: &Problem, before: &Measured, after: &Measured) -> f32 {
-    (before.accuracy - after.accuracy - problem.aim.accuracy_loss).max(0.0)
-        + (after.worst_asr().unwrap_or(0.0) - problem.aim.asr).max(0.0)
 }

@@ -1,6 +1,6 @@
 //! What a model does on images: clean accuracy, all and by label, and how often triggers work.
 
-use super::{Problem, RepairError};
+use super::{Aim, RepairError};
 use crate::detect::Trigger;
 use crate::detect::neural_cleanse::attack_success;
 use crate::images::{self, ImageSet};
@@ -29,10 +29,11 @@ impl Measured {
         self.asr.iter().map(|a| a.1).reduce(f32::max)
     }
 
-    /// Whether it is as good as the aim of `problem` asks, beside what was `before`.
-    pub fn meets(&self, problem: &Problem, before: &Self) -> bool {
-        self.accuracy >= before.accuracy - problem.aim.accuracy_loss
-            && self.worst_asr().is_none_or(|asr| asr <= problem.aim.asr)
+    /// How far it is from `aim`, beside what was `before`: accuracy lost beyond what may be lost, plus successes beyond
+    /// what may be left. 0 where the aim is met.
+    pub fn misses(&self, aim: Aim, before: &Self) -> f32 {
+        (before.accuracy - self.accuracy - aim.accuracy_loss).max(0.0)
+            + (self.worst_asr().unwrap_or(0.0) - aim.asr).max(0.0)
     }
 }
 
@@ -48,20 +49,9 @@ pub fn measure(
 ) -> Result<Measured, RepairError> {
     let quiet = monitor.with_listener(|_| {});
     let answers = images::answered(model, images, &quiet)?;
-    let lists = images.by_label();
-    let by_label = lists.iter().enumerate().map(|(label, list)| {
-        let right = list.iter().filter(|&&i| answers[i] == Some(label)).count();
-        (!list.is_empty()).then(|| right as f32 / list.len() as f32)
-    });
-    let right = answers.iter().zip(&images.labels).filter(|(a, l)| **a == Some(**l)).count();
     let mut asr = Vec::with_capacity(triggers.len());
     for trigger in triggers {
         asr.push((trigger.label, attack_success(model, images, trigger, BATCH, monitor)?.0));
     }
-    Ok(Measured {
-        images: images.len(),
-        accuracy: right as f32 / images.len().max(1) as f32,
-        by_label: by_label.collect(),
-        asr,
-    })
+    Ok(Measured { images: images.len(), accuracy: answers.accuracy(images), by_label: answers.by_label(images), asr })
 }

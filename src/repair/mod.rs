@@ -57,6 +57,13 @@ pub struct Point {
     pub asr: Option<f32>,
 }
 
+impl Point {
+    /// A measurement as a point of a curve.
+    pub fn of(done: f32, measured: &Measured) -> Self {
+        Self { done, accuracy: measured.accuracy, asr: measured.worst_asr() }
+    }
+}
+
 /// Every method, in the order they are shown.
 pub fn methods() -> [&'static dyn Repair; 3] {
     [&unlearn::Unlearning, &ft_sam::FtSam, &clp::Clp]
@@ -66,3 +73,6 @@ pub fn methods() -> [&'static dyn Repair; 3] {
 pub fn method(name: &str) -> Option<&'static dyn Repair> {
     methods().into_iter().find(|m| m.name() == name)
 }
+
+#[cfg(test)]
+mod tests;

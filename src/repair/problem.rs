@@ -1,8 +1,10 @@
 //! What a repair is given.
 
+use super::{Measured, RepairError, measure};
 use crate::detect::Trigger;
 use crate::images::ImageSet;
-use crate::model::Classifier;
+use crate::model::{Change, Classifier};
+use crate::progress::Monitor;
 use crate::tensor::Seed;
 
 /// What a repaired model must reach on images held back from the repair.
@@ -67,4 +69,33 @@ pub struct Problem<'a> {
     pub aim: Aim,
     /// Every random number comes from this.
     pub seed: Seed,
+    /// The suspect on the validation images.
+    pub before: Measured,
+}
+
+impl<'a> Problem<'a> {
+    /// A problem, with the suspect measured on the validation images.
+    ///
+    /// # Errors
+    /// Where the model fails or somebody stops the work.
+    pub fn new(
+        suspect: &'a Classifier,
+        parts: &'a Parts,
+        triggers: &'a [Trigger],
+        usual_size: Option<f32>,
+        aim: Aim,
+        seed: Seed,
+        monitor: &Monitor,
+    ) -> Result<Self, RepairError> {
+        let before = measure(suspect, &parts.validation, triggers, monitor)?;
+        Ok(Self { suspect, parts, triggers, usual_size, aim, seed, before })
+    }
+
+    /// What a change makes of the suspect on the validation images.
+    ///
+    /// # Errors
+    /// Where the change does not fit, the model fails, or somebody stops the work.
+    pub fn measured(&self, change: &Change, monitor: &Monitor) -> Result<Measured, RepairError> {
+        measure(&change.apply(self.suspect)?, &self.parts.validation, self.triggers, monitor)
+    }
 }

@@ -1,7 +1,7 @@
 //! The fine-tuning loop that several repairs share: momentum SGD over the trainable parameters, a measurement on the
 //! validation images after every pass, the best state kept, an end as soon as the aim is met with room to spare.
 
-use super::{Measured, Point, Problem, RepairError, measure, trainable};
+use super::{Aim, Point, Problem, RepairError, trainable};
 use crate::model::{Change, Classifier, Parameters};
 use crate::progress::Monitor;
 use crate::tensor::Seed;
@@ -114,11 +114,11 @@ fn run(
     monitor: &Monitor,
 ) -> Result<Change, RepairError> {
     let images = &problem.parts.repair;
-    let before = measure(problem.suspect, &problem.parts.validation, problem.triggers, monitor)?;
-    watch(Point { done: 0.0, accuracy: before.accuracy, asr: before.worst_asr() });
+    // Accuracy lost up to half of what may be lost, and successes up to a fifth: then going on only costs time.
+    let spare = Aim { accuracy_loss: 0.5 * problem.aim.accuracy_loss, asr: 0.2 * problem.aim.asr };
     let mut now = start;
     let mut speed: Gradients = BTreeMap::new();
-    let mut best: Option<(f32, Gradients)> = None;
+    let mut best: Option<(f32, Change)> = None;
     let seed = problem.seed.of(schedule.method);
     let mut order: Vec<usize> = (0..images.len()).collect();
     let mut random = seed.of("order").random();
@@ -136,38 +136,21 @@ fn run(
             descend(&mut now, &mut speed, &slope, rate)?;
             step += 1;
         }
-        let measured = measured(problem, &now, monitor)?;
-        if !measured.accuracy.is_finite() || !finite(&now)? {
+        if !finite(&now)? {
             return Err(RepairError::Diverged { method: schedule.method });
         }
-        let done = step as f32 / steps as f32;
-        watch(Point { done, accuracy: measured.accuracy, asr: measured.worst_asr() });
-        let score = shortfall(problem, &before, &measured);
-        if best.as_ref().is_none_or(|b| score <= b.0) {
-            best = Some((score, now.clone()));
+        let change = Change { parameters: now.clone(), clamps: Vec::new() };
+        let measured = problem.measured(&change, monitor)?;
+        watch(Point::of(step as f32 / steps as f32, &measured));
+        let missing = measured.misses(spare, &problem.before);
+        if best.as_ref().is_none_or(|b| missing <= b.0) {
+            best = Some((missing, change));
         }
-        if pass + 1 >= schedule.at_least && score <= ROOM_TO_SPARE {
+        if pass + 1 >= schedule.at_least && missing == 0.0 {
             break;
         }
     }
-    let parameters = best.map_or(now, |b| b.1);
-    Ok(Change { parameters, clamps: Vec::new() })
-}
-
-/// The aim is met so well that going on would only cost time: nothing lost, and hardly a picture turned.
-const ROOM_TO_SPARE: f32 = 0.0;
-
-/// How much is missing: accuracy lost beyond half of what may be lost, and successes beyond a fifth of what may remain.
-fn shortfall(problem: &Problem, before: &Measured, now: &Measured) -> f32 {
-    let lost = before.accuracy - now.accuracy - 0.5 * problem.aim.accuracy_loss;
-    let left = now.worst_asr().unwrap_or(0.0) - 0.2 * problem.aim.asr;
-    lost.max(0.0) + left.max(0.0)
-}
-
-fn measured(problem: &Problem, at: &Gradients, monitor: &Monitor) -> Result<Measured, RepairError> {
-    let mut parameters = problem.suspect.parameters().clone();
-    parameters.extend(at.iter().map(|(name, t)| (name.clone(), t.clone())));
-    measure(&problem.suspect.with_parameters(parameters), &problem.parts.validation, problem.triggers, monitor)
+    Ok(best.map(|b| b.1).unwrap_or_default())
 }
 
 /// One step of SGD with momentum and weight decay, as PyTorch does it, with the gradient's length bounded.
