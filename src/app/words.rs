@@ -1,7 +1,7 @@
 //! Numbers and names in words for the screen: units always, sensible digits.
 
 use crate::audit::Phase;
-use crate::model::{Format, InputSpec, Preprocessing};
+use crate::model::{Format, InputSpec, Preprocessing, colours};
 use std::path::Path;
 
 pub use crate::report::words::{count, counted, verdict};
@@ -63,7 +63,7 @@ pub fn format(format: Format) -> &'static str {
 /// What a model takes: "32×32 colour".
 pub fn input(input: &InputSpec) -> String {
     let size = input.size.map_or_else(|| "any size".into(), |[h, w]| format!("{w}×{h}"));
-    format!("{size} {}", if input.channels == 1 { "gray" } else { "colour" })
+    format!("{size} {}", colours(input.channels))
 }
 
 /// A preprocessing by name, with what its name does not tell.
@@ -84,7 +84,7 @@ pub fn formula(p: &Preprocessing) -> String {
         p.scale,
         list(&p.mean),
         list(&p.std),
-        if p.channels == 1 { "gray" } else { "colour" }
+        colours(p.channels)
     )
 }
 

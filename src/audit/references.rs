@@ -7,7 +7,7 @@ use super::run::{AuditError, Subject};
 use super::workers::{cores, each};
 use super::{Order, ReferenceSummary};
 use crate::images::{self, Wanted};
-use crate::model::{self, Classifier};
+use crate::model::{self, Classifier, colours};
 use crate::progress::{Monitor, Stopped};
 use crate::train::{self, Recipe, TrainError};
 
@@ -94,10 +94,6 @@ fn opened(
             accuracy: discovery.accuracy,
         },
     })
-}
-
-fn colours(channels: usize) -> &'static str {
-    if channels == 1 { "gray" } else { "colour" }
 }
 
 /// A reference trained here on the images of the search.

@@ -49,15 +49,12 @@ impl ImagesSummary {
     /// has an image.
     pub fn missing_labels(&self, classes: usize) -> Option<String> {
         let missing: Vec<usize> = (0..classes).filter(|&i| self.per_label.get(i).is_none_or(|&n| n == 0)).collect();
-        let (first, all) = (missing.iter().take(LABELS_NAMED), missing.len());
-        let named = first.map(|&i| match self.names.get(i).filter(|name| **name != i.to_string()) {
+        let all = missing.len();
+        let named = missing.iter().map(|&i| match self.names.get(i).filter(|name| **name != i.to_string()) {
             Some(name) => format!("{i} \"{name}\""),
             None => i.to_string(),
         });
-        let mut named = named.collect::<Vec<_>>().join(", ");
-        if all > LABELS_NAMED {
-            named += &format!(" and {} more", all - LABELS_NAMED);
-        }
+        let named = listed(&named.collect::<Vec<_>>(), LABELS_NAMED);
         let (which, have, them) = if all == 1 { ("label", "has", "it") } else { ("labels", "have", "them") };
         (all > 0).then(|| {
             format!(
@@ -65,6 +62,14 @@ impl ImagesSummary {
                  how the model treats {them}"
             )
         })
+    }
+}
+
+/// The first `most` of some names, and how many more there are.
+pub(super) fn listed(names: &[String], most: usize) -> String {
+    match names.get(most..) {
+        Some([]) | None => names.join(", "),
+        Some(rest) => format!("{} and {} more", names[..most].join(", "), rest.len()),
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::references::Reference;
 use super::run::Evidence;
+use super::summary::listed;
 use super::{Finding, ImagesSummary, LabelFindings, Verdict};
 use crate::detect::neural_cleanse::{anomaly_indices, median};
 use crate::detect::poisdetc::{REACHED, SHARE};
@@ -33,6 +34,9 @@ pub const LEVEL: f32 = 0.01;
 pub const LOW: f32 = 2.0;
 /// Held-back pictures below which a success rate is not trusted.
 pub const FEWEST_PICTURES: usize = 20;
+
+/// Labels named in the summary at most.
+const LABELS_NAMED: usize = 3;
 
 /// Verdicts of all labels, in order.
 pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -> Vec<LabelFindings> {
@@ -185,10 +189,7 @@ pub(super) fn summary(labels: &[LabelFindings], verdict: Verdict, stopped: bool)
     let named = |v: Verdict| {
         let names: Vec<String> =
             labels.iter().filter(|l| l.verdict == v).map(|l| format!("{} \"{}\"", l.label, l.name)).collect();
-        match names.len() {
-            0..=3 => names.join(", "),
-            n => format!("{} and {} more", names[..3].join(", "), n - 3),
-        }
+        listed(&names, LABELS_NAMED)
     };
     let worst = labels.iter().filter(|l| l.verdict == verdict).filter_map(|l| l.trigger.as_ref()).next();
     let mut text = match (verdict, worst) {

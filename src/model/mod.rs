@@ -28,5 +28,5 @@ pub use classifier::Classifier;
 pub use error::ModelError;
 pub use graph::{Graph, Parameters};
 pub use open::{Format, InputLayout, InputSpec, Model, open};
-pub use preprocessing::{ChannelOrder, Preprocessing};
+pub use preprocessing::{ChannelOrder, Preprocessing, colours};
 pub use save::{Overwrite, SaveError, Saved, TOLERANCE, save};

@@ -48,3 +48,8 @@ impl Preprocessing {
         }
     }
 }
+
+/// Pictures of so many channels in a word: "gray" or "colour".
+pub fn colours(channels: usize) -> &'static str {
+    if channels == 1 { "gray" } else { "colour" }
+}
