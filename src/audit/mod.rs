@@ -10,6 +10,7 @@ mod event;
 mod opening;
 mod pace;
 mod references;
+pub mod repairing;
 mod run;
 mod scope;
 mod shots;

@@ -65,6 +65,11 @@ impl<'a> Pace<'a> {
 /// Runs a piece of work that reports [`Step`]s through a monitor of its own, shows them as `phase`,
 /// and hands the stop request of `outer` on to it.
 pub(super) fn listen<T>(pace: &Pace<'_>, phase: Phase, outer: &Monitor, work: impl FnOnce(&Monitor) -> T) -> T {
+    forwarded(outer, &|step| pace.at(phase, step.fraction.unwrap_or(0.0), &step.stage), work)
+}
+
+/// Runs a piece of work whose [`Step`]s go to `told`, which may borrow where a monitor's listener may not.
+pub(super) fn forwarded<T>(outer: &Monitor, told: &(dyn Fn(Step) + Sync), work: impl FnOnce(&Monitor) -> T) -> T {
     let steps: Arc<Mutex<Vec<Step>>> = Arc::default();
     let sink = Arc::clone(&steps);
     let inner = outer.with_listener(move |step| {
@@ -80,7 +85,7 @@ pub(super) fn listen<T>(pace: &Pace<'_>, phase: Phase, outer: &Monitor, work: im
                 std::thread::sleep(OFTEN);
                 let newest = steps.lock().ok().and_then(|mut s| s.drain(..).next_back());
                 if let Some(step) = newest {
-                    pace.at(phase, step.fraction.unwrap_or(0.0), &step.stage);
+                    told(step);
                 }
             }
         });

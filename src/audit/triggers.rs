@@ -7,7 +7,7 @@ use super::references::Reference;
 use super::run::{AuditError, Evidence, Subject};
 use super::scope::looked_at_closely;
 use super::workers::{cores, each};
-use super::{Event, Order, Phase};
+use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, anomaly_indices, attack_success, median};
 use crate::detect::{DetectError, Trigger, TriggerEvidence};
 use crate::progress::Monitor;
@@ -36,8 +36,7 @@ pub(super) fn search(
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<(), AuditError> {
     let settings = &order.settings;
-    let mut how = if settings.thorough { Search::thorough() } else { Search::quick() };
-    how.batch = how.batch.min(pictures_at_once(&[&subject.suspect], settings.memory_budget)?);
+    let how = how(settings, subject)?;
     let classes = subject.suspect.classes();
     let wanted = looked_at_closely(classes, settings.thorough);
     let compared = COMPARED.min(wanted) * known_clean.len();
@@ -49,7 +48,8 @@ pub(super) fn search(
     let hunts = if wanted < classes { scouted(hunts, wanted, &steps, monitor)? } else { hunts };
     let held_out = subject.split.held_out.sample(TRIED_ON, settings.seed);
     let (done, failure) = each(hunts, cores(), |hunt| {
-        let trigger = followed(hunt, "Searching the smallest trigger of each label", &steps, monitor)?;
+        let told = |n| steps.add(n, "Searching the smallest trigger of each label");
+        let trigger = followed(hunt, told, monitor)?;
         let (asr, asr_images) = attack_success(&subject.suspect, &held_out, &trigger, how.batch, monitor)?;
         let found = TriggerEvidence {
             label: trigger.label,
@@ -84,7 +84,8 @@ pub(super) fn search(
             let (label, model) = (found[i].1.label, &known_clean[r].classifier);
             let seed = settings.seed.of("reference").nth(r);
             let hunt = Hunt::new(model, &subject.split.search, label, &how, seed)?;
-            let trigger = followed(hunt, "The same search on models known clean", &steps, monitor)?;
+            let told = |n| steps.add(n, "The same search on models known clean");
+            let trigger = followed(hunt, told, monitor)?;
             // A trigger that never worked would have to cover more than the whole picture.
             let size = if trigger.reached { trigger.size() } else { 1.0 };
             let (asr, _) = attack_success(model, &held_out, &found[i].0, how.batch, monitor)?;
@@ -118,10 +119,39 @@ impl Steps<'_> {
     }
 }
 
+/// The triggers of `labels` once more, as [`search`] finds them: the same search, batches, images and seed give the same
+/// triggers, so an audit need not carry its tensors. `told` gets the share that is done.
+pub(super) fn again(
+    settings: &Settings,
+    subject: &Subject,
+    labels: &[usize],
+    told: &(dyn Fn(f32) + Sync),
+    monitor: &Monitor,
+) -> Result<Vec<Trigger>, AuditError> {
+    let how = how(settings, subject)?;
+    let (done, total) = (AtomicUsize::new(0), (labels.len() * how.steps).max(1));
+    let (found, failure) = each(labels, cores(), |&label| {
+        let moved = |n| told((done.fetch_add(n, Ordering::Relaxed) + n) as f32 / total as f32);
+        followed(begin(subject, label, &how, settings.seed)?, moved, monitor)
+    });
+    failure.map_or_else(|| Ok(found.into_iter().flatten().collect()), Err)
+}
+
+/// How long and how hard it is searched on the suspect.
+fn how(settings: &Settings, subject: &Subject) -> Result<Search, AuditError> {
+    let mut how = if settings.thorough { Search::thorough() } else { Search::quick() };
+    how.batch = how.batch.min(pictures_at_once(&[&subject.suspect], settings.memory_budget)?);
+    Ok(how)
+}
+
+/// The search for the trigger of one label of the suspect, not yet begun.
+fn begin<'a>(subject: &'a Subject, label: usize, how: &'a Search, seed: Seed) -> Result<Hunt<'a>, AuditError> {
+    Ok(Hunt::new(&subject.suspect, &subject.split.search, label, how, seed)?)
+}
+
 /// A search for every label that none has begun.
 fn begun<'a>(subject: &'a Subject, how: &'a Search, seed: Seed) -> Result<Vec<Hunt<'a>>, AuditError> {
-    let hunt = |label| Ok(Hunt::new(&subject.suspect, &subject.split.search, label, how, seed)?);
-    (0..subject.suspect.classes()).map(hunt).collect()
+    (0..subject.suspect.classes()).map(|label| begin(subject, label, how, seed)).collect()
 }
 
 /// The searches worth going on with, in the order of their labels: those that got furthest in some steps.
@@ -150,15 +180,15 @@ fn scouted<'a>(
     Ok(hunts.into_iter().map(|(_, hunt)| hunt).collect())
 }
 
-/// What a search ends with.
-fn followed(mut hunt: Hunt<'_>, stage: &str, steps: &Steps<'_>, monitor: &Monitor) -> Result<Trigger, AuditError> {
+/// What a search ends with; `told` gets the steps it no longer has to take.
+fn followed(mut hunt: Hunt<'_>, told: impl Fn(usize), monitor: &Monitor) -> Result<Trigger, AuditError> {
     while !hunt.is_over() {
         let before = hunt.steps_left();
         hunt.advance(TOLD_EVERY, monitor)?;
-        steps.add(before - hunt.steps_left(), stage);
+        told(before - hunt.steps_left());
     }
     // Those it did not need.
-    steps.add(hunt.steps_left(), stage);
+    told(hunt.steps_left());
     Ok(hunt.trigger().ok_or(DetectError::NoImages { label: hunt.label() })?)
 }
 

@@ -58,6 +58,15 @@ pub struct Saved {
     pub notes: Vec<String>,
 }
 
+/// Looks whether `model` could be saved at `destination`, before hours are spent on what cannot be kept.
+///
+/// # Errors
+/// [`SaveError`], as [`save`] would say it; nothing is left there either way.
+pub fn check_destination(model: &Model, destination: &Path, overwrite: Overwrite) -> Result<(), SaveError> {
+    format_of(destination, model.format)?;
+    files::try_folder(&Destination::look(destination, &model.path, overwrite)?)
+}
+
 /// Saves `model` with `change` at `destination`: in place of its own format, or as ONNX where the name ends in
 /// `.onnx`. It is read back and asked about random pictures, and about `pictures` (`[n, c, h, w]` in `[0, 1]`, at the
 /// size `preprocessing` names) where there are some, before it gets its name.

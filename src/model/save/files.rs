@@ -80,6 +80,11 @@ impl Drop for Provisional {
     }
 }
 
+/// Whether a file can be made in the destination's folder; it goes away again.
+pub(super) fn try_folder(destination: &Destination) -> Result<(), SaveError> {
+    temporary(destination).map(drop).map_err(|e| SaveError::of(e, &destination.path, 0))
+}
+
 /// An empty file in the destination's folder, with the rights of an ordinary one.
 fn temporary(destination: &Destination) -> std::io::Result<NamedTempFile> {
     let prefix = format!(".{}.", destination.name);

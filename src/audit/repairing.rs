@@ -1,0 +1,134 @@
+//! The repair of an audited model, from its files to a checked file: the infected labels' triggers, the methods, the
+//! proof on images the audit held back, the repaired file, and a second audit of that file with another seed.
+//!
+//! In: a [`RepairOrder`]. Out: a [`RepairReport`]. The triggers are found again from the audit's seed: the same seed,
+//! model and images give the same triggers, so an audit need not carry its tensors.
+
+mod error;
+mod limits;
+mod work;
+
+pub use error::RepairingError;
+pub use work::{check_destination, export, repair_model};
+
+use super::{Audit, Order, Verdict};
+use crate::detect::Example;
+use crate::model::{Change, Overwrite, Preprocessing, Saved};
+use crate::repair::{Aim, Attempt, Measured, Point};
+use std::path::PathBuf;
+
+/// A label to repair.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// Index of the label.
+    pub label: usize,
+    /// Share of the picture that the audit's trigger covers, where it named one.
+    pub size: Option<f32>,
+}
+
+/// What somebody asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RepairOrder {
+    /// The order of the audit it goes on from: files, seed and settings.
+    pub audited: Order,
+    /// The preprocessing the audit used.
+    pub preprocessing: Preprocessing,
+    /// SHA-256 of the audited file; another file is refused.
+    pub sha256: String,
+    /// Images of each label, as the audit counted them; other images are refused.
+    pub per_label: Vec<usize>,
+    /// Labels to repair; none where the audit confirmed none.
+    pub infected: Vec<Target>,
+    /// Median size of the smallest triggers, as the audit found it.
+    pub usual_size: Option<f32>,
+    /// One method by its name; the recommended ones in order where absent.
+    pub method: Option<String>,
+    /// What to reach.
+    pub aim: Aim,
+    /// Where the repaired model goes.
+    pub destination: PathBuf,
+    /// What may be replaced there.
+    pub overwrite: Overwrite,
+}
+
+impl RepairOrder {
+    /// The repair of everything `audit` found, into `destination`.
+    pub fn of(audit: &Audit, destination: PathBuf) -> Self {
+        let infected = audit.labels.iter().filter(|l| l.verdict == Verdict::Infected);
+        Self {
+            audited: audit.order.clone(),
+            preprocessing: audit.preprocessing.clone(),
+            sha256: audit.model.sha256.clone(),
+            per_label: audit.images.per_label.clone(),
+            infected: infected.map(|l| Target { label: l.label, size: l.trigger.as_ref().map(|t| t.size) }).collect(),
+            usual_size: audit.labels.iter().find_map(|l| l.trigger.as_ref()?.usual_size),
+            method: None,
+            aim: Aim::default(),
+            destination,
+            overwrite: Overwrite::Never,
+        }
+    }
+}
+
+/// What happens during a repair.
+#[derive(Debug, Clone)]
+pub enum RepairEvent {
+    /// What is being done, and how far the whole is.
+    Progress {
+        /// Share of the whole, in `[0, 1]`.
+        fraction: f32,
+        /// What is being done.
+        stage: String,
+        /// Seconds left, `None` before there is an estimate.
+        seconds_left: Option<f32>,
+    },
+    /// A point of the curve of the method of that name.
+    Point(String, Point),
+    /// The repaired file is written; now it is audited.
+    Saved(PathBuf),
+}
+
+/// What came of a repair.
+#[derive(Debug, Clone)]
+pub struct RepairReport {
+    /// What was asked for.
+    pub order: RepairOrder,
+    /// The method whose change was kept.
+    pub method: String,
+    /// All that were tried.
+    pub attempts: Vec<Attempt>,
+    /// On images held back from search and repair, before.
+    pub before: Measured,
+    /// The same, after.
+    pub after: Measured,
+    /// Whether the aim is met on those images.
+    pub meets_aim: bool,
+    /// Some of those pictures clean and stamped, with the suspect's answers; empty without a trigger.
+    pub examples_before: Vec<Example>,
+    /// The same pictures with the repaired model's answers.
+    pub examples_after: Vec<Example>,
+    /// What was changed.
+    pub change: Change,
+    /// The repaired file.
+    pub saved: Saved,
+    /// The audit of that file with a fresh seed; `None` where it was stopped at its beginning or could not be done.
+    pub scanned_again: Option<Audit>,
+    /// Whether somebody stopped the second audit; the file is kept.
+    pub stopped: bool,
+    /// Time it took, in seconds.
+    pub seconds: f64,
+    /// What was not proved, in sentences.
+    pub limits: Vec<String>,
+}
+
+impl RepairReport {
+    /// Whether the aim is met and the second audit, done to its end, finds nothing.
+    pub fn is_clean(&self) -> bool {
+        self.meets_aim && self.scan_finds_nothing()
+    }
+
+    /// Whether the second audit came to its end and found nothing.
+    pub fn scan_finds_nothing(&self) -> bool {
+        self.scanned_again.as_ref().is_some_and(|again| again.verdict == Verdict::NoEvidence && !again.stopped)
+    }
+}

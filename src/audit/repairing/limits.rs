@@ -1,0 +1,52 @@
+//! What a repair does not prove, in sentences.
+
+use super::RepairOrder;
+use crate::audit::Audit;
+use crate::detect::Trigger;
+use crate::repair::Repaired;
+
+/// Held-back pictures below which rates are rough.
+const FEW: usize = 100;
+/// A trigger is the audit's where its size is off by at most this share.
+const SAME_SIZE: f32 = 0.01;
+
+/// All of them. `scan` is the second audit, or why there is none.
+pub(super) fn limits(
+    order: &RepairOrder,
+    triggers: &[Trigger],
+    repaired: &Repaired,
+    scan: Result<&Audit, &str>,
+) -> Vec<String> {
+    let mut limits = Vec::new();
+    limits.push(if order.infected.is_empty() {
+        "The audit confirmed no trigger, so it could not be shown that one stopped working. The repair changes what \
+         backdoors usually rest on, and the second audit is all the evidence there is"
+            .to_owned()
+    } else {
+        "The attacker's own trigger is unknown. Shown is that the recovered one no longer works and what a second \
+         search finds, not that the attacker's is gone"
+            .to_owned()
+    });
+    for (target, trigger) in order.infected.iter().zip(triggers) {
+        if let Some(size) = target.size.filter(|size| (trigger.size() - size).abs() > SAME_SIZE * size) {
+            limits.push(format!(
+                "The trigger of label {} that was found again covers {:.2} % of the picture, the audit's {:.2} %: another \
+                 machine or version computes a little differently",
+                target.label,
+                100.0 * trigger.size(),
+                100.0 * size
+            ));
+        }
+    }
+    if repaired.before.images < FEW {
+        limits.push(format!("Only {} images were held back as proof; the rates are rough", repaired.before.images));
+    }
+    match scan {
+        Ok(again) if again.stopped => {
+            limits.push("The second audit was stopped before its end; the repaired model is not fully examined".into());
+        }
+        Ok(_) => {}
+        Err(why) => limits.push(format!("The repaired model was not examined again: {why}")),
+    }
+    limits
+}

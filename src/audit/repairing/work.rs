@@ -1,0 +1,231 @@
+//! The repair itself, one part after the other.
+
+use super::limits::limits;
+use super::{RepairEvent, RepairOrder, RepairReport, RepairingError};
+use crate::audit::opening::{self, Opened};
+use crate::audit::pace::forwarded;
+use crate::audit::run::{AuditError, Subject};
+use crate::audit::{Audit, Event, Order, run, triggers};
+use crate::detect::{DetectError, Example, Trigger};
+use crate::images::ImageError;
+use crate::model;
+use crate::model::{Overwrite, SaveError, Saved, save};
+use crate::progress::{Monitor, Step};
+use crate::repair::{self, Parts, Point, Problem, Repair, RepairError, Repaired};
+use crate::tensor::Seed;
+use std::path::Path;
+use std::time::Instant;
+
+/// Shares of the work at which its parts end: opening, finding the triggers again, repairing, writing.
+const OPENED: f32 = 0.02;
+const FOUND: f32 = 0.10;
+const REPAIRED: f32 = 0.60;
+/// Pictures shown before and after.
+const EXAMPLES: usize = 6;
+
+/// How far the whole is, told to whoever watches.
+struct Course<'a> {
+    started: Instant,
+    events: &'a (dyn Fn(RepairEvent) + Sync),
+}
+
+impl Course<'_> {
+    fn at(&self, fraction: f32, stage: &str) {
+        let elapsed = self.started.elapsed().as_secs_f32();
+        // Before a few seconds of the work an estimate would only jump about.
+        let seconds_left = (fraction > FOUND && elapsed > 2.0).then(|| elapsed * (1.0 - fraction) / fraction);
+        (self.events)(RepairEvent::Progress { fraction, stage: stage.into(), seconds_left });
+    }
+}
+
+/// Repairs on the calling thread; `events` are called from it and from worker threads. Stopped before the repaired file
+/// is written it leaves none; stopped during the second audit it keeps the file and says that it was not examined.
+///
+/// # Errors
+/// [`RepairingError`], a sentence that says what is wrong.
+pub fn repair_model(
+    order: &RepairOrder,
+    monitor: &Monitor,
+    events: &(dyn Fn(RepairEvent) + Sync),
+) -> Result<RepairReport, RepairingError> {
+    let course = Course { started: Instant::now(), events };
+    course.at(0.0, "Reading the files");
+    let methods = methods(order)?;
+    let device = opening::device(&order.audited.settings)?;
+    let audited = as_audited(order);
+    let opened = opening::open(&audited, &monitor.with_listener(|_| {}))?;
+    belong_together(order, &opened)?;
+    model::check_destination(&opened.model, &order.destination, order.overwrite)?;
+    let subject = opening::subject(&audited, &opened, &order.preprocessing, device)?;
+
+    let found = |share: f32| course.at(OPENED + (FOUND - OPENED) * share, "Finding the triggers of the audit again");
+    found(0.0);
+    let labels: Vec<usize> = order.infected.iter().map(|target| target.label).collect();
+    let triggers = triggers::again(&audited.settings, &subject, &labels, &found, monitor)?;
+    let (parts, repaired) = repaired(order, &subject, &triggers, &methods, &course, monitor)?;
+    let changed = repaired.change.apply(&subject.suspect).map_err(RepairError::from)?;
+    let examples_before = examples(&triggers, &subject.suspect, &parts)?;
+    let examples_after = examples(&triggers, &changed, &parts)?;
+    monitor.check().map_err(AuditError::from)?;
+
+    course.at(REPAIRED, "Writing the repaired model");
+    let saved = save(&opened.model, &repaired.change, &order.preprocessing, &order.destination, order.overwrite, None)?;
+    events(RepairEvent::Saved(saved.path.clone()));
+    let scan = scan_again(&audited, order, &saved, &course, monitor);
+    let limits = limits(order, &triggers, &repaired, scan.as_ref().map_err(String::as_str));
+    Ok(RepairReport {
+        order: order.clone(),
+        method: repaired.method,
+        attempts: repaired.attempts,
+        before: repaired.before,
+        after: repaired.after,
+        meets_aim: repaired.meets_aim,
+        examples_before,
+        examples_after,
+        change: repaired.change,
+        saved,
+        stopped: scan.as_ref().map_or_else(|_| monitor.is_stopped(), |again| again.stopped),
+        scanned_again: scan.ok(),
+        seconds: course.started.elapsed().as_secs_f64(),
+        limits,
+    })
+}
+
+/// Looks whether the repaired model could be written, before anything is done for it.
+///
+/// # Errors
+/// [`RepairingError`], as [`repair_model`] would say it.
+pub fn check_destination(model: &Path, destination: &Path, overwrite: Overwrite) -> Result<(), RepairingError> {
+    let model = model::open(model).map_err(AuditError::from)?;
+    Ok(model::check_destination(&model, destination, overwrite)?)
+}
+
+/// Writes a finished repair once more, to `destination`.
+///
+/// # Errors
+/// [`RepairingError`], a sentence; then nothing was written.
+pub fn export(report: &RepairReport, destination: &Path, overwrite: Overwrite) -> Result<Saved, RepairingError> {
+    let model = model::open(&report.order.audited.model).map_err(AuditError::from)?;
+    if model.sha256 != report.order.sha256 {
+        return Err(SaveError::SuspectChanged(model.path).into());
+    }
+    Ok(save(&model, &report.change, &report.order.preprocessing, destination, overwrite, None)?)
+}
+
+/// The audit's order with the preprocessing it used. Whether labels may lack images was decided by that audit.
+fn as_audited(order: &RepairOrder) -> Order {
+    let mut audited = Order { preprocessing: Some(order.preprocessing.clone()), ..order.audited.clone() };
+    audited.settings.allow_missing_labels = true;
+    audited
+}
+
+fn methods(order: &RepairOrder) -> Result<Vec<&'static dyn Repair>, RepairingError> {
+    let Some(name) = &order.method else { return Ok(repair::recommended(!order.infected.is_empty(), true)) };
+    let method = repair::method(name).ok_or_else(|| {
+        let known: Vec<&str> = repair::methods().iter().map(|m| m.name()).collect();
+        RepairingError::Order(format!("there is no repair called \"{name}\"; choose one of {}", known.join(", ")))
+    })?;
+    if method.needs_trigger() && order.infected.is_empty() {
+        let others: Vec<&str> = repair::recommended(false, true).iter().map(|m| m.name()).collect();
+        return Err(RepairingError::Order(format!(
+            "{name} needs a recovered trigger, and the audit confirmed none; choose {} instead",
+            others.join(" or ")
+        )));
+    }
+    Ok(vec![method])
+}
+
+/// Refuses files that the audit did not see: its triggers and its proof would mean nothing.
+fn belong_together(order: &RepairOrder, opened: &Opened) -> Result<(), RepairingError> {
+    let refused = |why: String| Err(RepairingError::Order(why));
+    if opened.model.sha256 != order.sha256 {
+        let short = |sha256: &str| sha256.get(..12).unwrap_or(sha256).to_owned();
+        return refused(format!(
+            "the audit is of another file than {} (its SHA-256 begins with {}, this file's with {}); audit this model \
+             first, or give the file that was audited",
+            order.audited.model.display(),
+            short(&order.sha256),
+            short(&opened.model.sha256)
+        ));
+    }
+    let seen = &opened.images_summary.per_label;
+    if *seen != order.per_label {
+        return refused(format!(
+            "the audit was done with other images than {}: it saw {} of {} labels, here are {} of {}, or other numbers \
+             of a label; give the same images, since those it held back are the proof",
+            order.audited.images.display(),
+            order.per_label.iter().sum::<usize>(),
+            order.per_label.len(),
+            opened.images_summary.count,
+            seen.len()
+        ));
+    }
+    match order.infected.iter().find(|target| target.label >= opened.model.classes) {
+        Some(target) => refused(format!("the audit names label {}, which this model does not have", target.label)),
+        None => Ok(()),
+    }
+}
+
+fn repaired(
+    order: &RepairOrder,
+    subject: &Subject,
+    triggers: &[Trigger],
+    methods: &[&dyn Repair],
+    course: &Course<'_>,
+    monitor: &Monitor,
+) -> Result<(Parts, Repaired), RepairingError> {
+    course.at(FOUND, "Measuring the suspect");
+    let seed = order.audited.settings.seed;
+    let parts = Parts::of(&subject.split.search, &subject.split.held_out, seed);
+    let watch = |method: &str, point: Point| (course.events)(RepairEvent::Point(method.into(), point));
+    let told = |step: Step| {
+        if let Some(fraction) = step.fraction {
+            course.at(FOUND + (REPAIRED - FOUND) * fraction, &step.stage);
+        }
+    };
+    let repaired = forwarded(monitor, &told, |monitor| {
+        let problem = Problem::new(&subject.suspect, &parts, triggers, order.usual_size, order.aim, seed, monitor)?;
+        repair::repair(&problem, methods, &watch, monitor)
+    })?;
+    Ok((parts, repaired))
+}
+
+/// Held-back pictures clean and with the first trigger, and what `model` says of them.
+fn examples(triggers: &[Trigger], model: &model::Classifier, parts: &Parts) -> Result<Vec<Example>, RepairError> {
+    triggers.first().map_or_else(|| Ok(Vec::new()), |t| t.examples(model, &parts.proof, EXAMPLES).map_err(Into::into))
+}
+
+/// The audit of the repaired file, with a seed the first audit did not have; or why there is none.
+fn scan_again(
+    audited: &Order,
+    order: &RepairOrder,
+    saved: &Saved,
+    course: &Course<'_>,
+    monitor: &Monitor,
+) -> Result<Audit, String> {
+    let mut again = Order { model: saved.path.clone(), ..audited.clone() };
+    again.settings.seed = fresh(order.audited.settings.seed);
+    let tell = |event: Event| {
+        if let Event::Progress { fraction, stage, .. } = event {
+            course.at(REPAIRED + (1.0 - REPAIRED) * fraction, &format!("Scanning the repaired model: {stage}"));
+        }
+    };
+    run(&again, monitor, &tell).map_err(|why| match why {
+        AuditError::Stopped(_) | AuditError::Images(ImageError::Stopped(_)) => {
+            "somebody stopped before it began".into()
+        }
+        why => why.to_string(),
+    })
+}
+
+/// A seed for the second audit that follows from the first one's.
+fn fresh(seed: Seed) -> Seed {
+    // Short enough to be typed and to survive programs that read JSON numbers as floating point.
+    Seed(seed.of("scan again").0 >> 32)
+}
+
+impl From<DetectError> for RepairingError {
+    fn from(error: DetectError) -> Self {
+        Self::Audit(error.into())
+    }
+}
