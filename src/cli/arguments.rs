@@ -1,6 +1,7 @@
 //! What can be typed, with the help texts.
 
 use super::overrule;
+use super::repair_arguments::RepairArguments;
 use crate::audit::{Order, Settings};
 use crate::tensor::Seed;
 use anyhow::Result;
@@ -15,10 +16,12 @@ Examples:
   poisdetc inspect model.onnx images/             what is understood of the files
   poisdetc audit model.onnx images/               look for a backdoor
   poisdetc audit model.h5 images.npz --json - --quiet | jq .verdict
+  poisdetc repair model.onnx images/ --out repaired.onnx
 
 Exit status:
-   0  finished, no evidence found
+   0  finished, no evidence found; repaired
   10  finished, suspicious
+  11  repaired, but not all is well
   20  finished, infected (confirmed by a recovered trigger)
    1  could not be done; one sentence on standard error says why
    2  wrong use
@@ -54,6 +57,8 @@ pub enum Command {
     /// Look for a backdoor in a model, with clean images it should classify
     #[command(after_help = AUDIT_EXAMPLES)]
     Audit(AuditArguments),
+    /// Repair a model, say what that did to it, and write it to a new file
+    Repair(RepairArguments),
     /// Say what is understood of a model, and of images
     Inspect(InspectArguments),
     /// Audit the bundled sample of road signs, or make its files again

@@ -1,5 +1,6 @@
 //! What the exit status says.
 
+use crate::audit::repairing::RepairReport;
 use crate::audit::{Audit, Verdict};
 use std::process::ExitCode;
 
@@ -13,6 +14,8 @@ pub enum Exit {
     Failed = 1,
     /// Finished; suspicious.
     Suspicious = 10,
+    /// A repair finished; the model is better, but not all of the aim is met or the second audit still finds something.
+    NotClean = 11,
     /// Finished; infected, confirmed by a trigger.
     Infected = 20,
     /// Stopped by the user, as shells count an interrupt.
@@ -27,6 +30,15 @@ impl Exit {
             (false, Verdict::NoEvidence) => Self::Finished,
             (false, Verdict::Suspicious) => Self::Suspicious,
             (false, Verdict::Infected) => Self::Infected,
+        }
+    }
+
+    /// What a repair ends with. Stopped in the second audit it has written a file that is not examined.
+    pub fn of_repair(report: &RepairReport) -> Self {
+        match (report.stopped, report.is_clean()) {
+            (true, _) => Self::Stopped,
+            (false, true) => Self::Finished,
+            (false, false) => Self::NotClean,
         }
     }
 }

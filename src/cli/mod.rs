@@ -13,6 +13,9 @@ mod interrupt;
 mod overrule;
 mod panics;
 mod progress;
+mod repair;
+mod repair_arguments;
+mod repair_table;
 mod sample;
 mod table;
 mod terminal;
@@ -30,6 +33,7 @@ pub fn main() -> std::process::ExitCode {
     let done = panics::contained(|| match arguments.command {
         None => door::open(),
         Some(Command::Audit(order)) => audit::run(&order),
+        Some(Command::Repair(order)) => repair::run(&order),
         Some(Command::Inspect(what)) => inspect::run(&what),
         Some(Command::Sample(what)) => sample::run(&what),
     });

@@ -2,8 +2,10 @@
 //!
 //! In: a file that [`super::json`] wrote. Out: an [`Earlier`], or one sentence that says why not.
 
-use crate::audit::Verdict;
-use crate::model::Preprocessing;
+use crate::audit::repairing::{RepairOrder, Target};
+use crate::audit::{Order, Settings, Verdict};
+use crate::model::{Overwrite, Preprocessing};
+use crate::repair::Aim;
 use crate::tensor::Seed;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -52,12 +54,48 @@ pub struct Earlier {
     pub model: EarlierModel,
     /// With which images.
     pub images: EarlierImages,
+    /// What it was compared with.
+    pub references: Vec<EarlierReference>,
 }
 
 impl Earlier {
     /// Labels that were called infected.
-    pub fn infected(&self) -> Vec<usize> {
-        self.labels.iter().filter(|l| l.verdict == Verdict::Infected).map(|l| l.label).collect()
+    pub fn infected(&self) -> Vec<Target> {
+        let infected = self.labels.iter().filter(|l| l.verdict == Verdict::Infected);
+        infected.map(|l| Target { label: l.label, size: l.trigger.as_ref().and_then(|t| t.size) }).collect()
+    }
+
+    /// The repair of everything it found in `model`, with `images`, into `destination`. The reference it was compared
+    /// with is asked again where its file is still there.
+    pub fn repair(&self, model: PathBuf, images: PathBuf, destination: PathBuf) -> RepairOrder {
+        let reference = self.references.iter().find_map(|r| r.path.as_ref().map(PathBuf::from));
+        RepairOrder {
+            audited: Order {
+                model,
+                images,
+                reference: reference.filter(|path| path.is_file()),
+                settings: Settings {
+                    seed: self.seed,
+                    thorough: self.settings.thorough,
+                    shots: self.settings.shots,
+                    original_form: self.settings.original_form,
+                    device: self.settings.device.clone(),
+                    held_out: self.settings.held_out,
+                    memory_budget: self.settings.memory_budget,
+                    ..Settings::default()
+                },
+                ..Order::default()
+            },
+            preprocessing: self.preprocessing.clone(),
+            sha256: self.model.sha256.clone(),
+            per_label: self.images.per_label.clone(),
+            infected: self.infected(),
+            usual_size: self.usual_size(),
+            method: None,
+            aim: Aim::default(),
+            destination,
+            overwrite: Overwrite::Never,
+        }
     }
 
     /// Median size of the smallest triggers over all labels.
@@ -82,6 +120,8 @@ pub struct EarlierLabel {
 /// The numbers of a recovered trigger.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct EarlierTrigger {
+    /// Share of the picture it covers.
+    pub size: Option<f32>,
     /// Median size over all labels.
     pub usual_size: Option<f32>,
 }
@@ -91,8 +131,23 @@ pub struct EarlierTrigger {
 pub struct EarlierSettings {
     /// Searched with every step.
     pub thorough: bool,
+    /// Shots a label.
+    pub shots: usize,
+    /// PoisDetc's original form.
+    pub original_form: bool,
+    /// Where it computed.
+    pub device: String,
     /// Share of the images held back.
     pub held_out: f32,
+    /// Memory for one batch, in bytes.
+    pub memory_budget: usize,
+}
+
+/// A model it was compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EarlierReference {
+    /// Its file; `None` where it was trained.
+    pub path: Option<String>,
 }
 
 /// The model of an audit.
@@ -152,8 +207,11 @@ mod tests {
         assert_eq!(earlier.model.sha256, audit.model.sha256);
         assert_eq!(earlier.preprocessing, audit.preprocessing);
         assert_eq!(earlier.labels.len(), audit.labels.len());
-        assert_eq!(earlier.infected(), [1]);
-        assert!(earlier.usual_size().is_some());
+        let order = &audit.order;
+        let repair = earlier.repair(order.model.clone(), order.images.clone(), "repaired.onnx".into());
+        assert_eq!(repair, RepairOrder::of(&audit, "repaired.onnx".into()));
+        assert_eq!(repair.infected, [Target { label: 1, size: Some(0.05) }]);
+        assert!(repair.usual_size.is_some());
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub fn inspection(model: &ModelSummary, images: Option<&ImagesSummary>, discover
     })
 }
 
-fn pretty(document: &impl Serialize) -> String {
+pub(super) fn pretty(document: &impl Serialize) -> String {
     // serde_json refuses only paths that are no text and keys that are no strings, and there are none
     // here; should that ever change, the reader sees why instead of an empty file.
     let mut text = serde_json::to_string_pretty(document)

@@ -1,0 +1,105 @@
+//! `poisdetc repair`: repairs a model from its audit, writes the repaired file, and says what was proved.
+
+use super::exit::Exit;
+use super::progress::Moved;
+use super::repair_arguments::RepairArguments;
+use super::repair_table;
+use super::terminal;
+use super::watch::watch;
+use crate::audit::repairing::{
+    RepairEvent, RepairOrder, RepairReport, RepairingError, check_destination, repair_model,
+};
+use crate::audit::{self, AuditError, Event};
+use crate::progress::Monitor;
+use crate::report::{earlier, repair_json, write_whole};
+use anyhow::Result;
+use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
+
+/// Share of the progress that the audit in front of the repair takes, where there is one.
+const AUDITED: f32 = 0.4;
+
+/// Does what was typed.
+///
+/// # Errors
+/// One sentence.
+pub fn run(arguments: &RepairArguments) -> Result<Exit> {
+    let Some(report) = repaired(arguments)? else {
+        terminal::remark("Stopped; no repaired model was written");
+        return Ok(Exit::Stopped);
+    };
+    let to_stdout = arguments.json.as_deref() == Some(Path::new("-"));
+    match &arguments.json {
+        Some(_) if to_stdout => terminal::print(&repair_json::text(&report))?,
+        Some(file) => write_whole(file, repair_json::text(&report).as_bytes())?,
+        None => {}
+    }
+    if !to_stdout {
+        let headline = repair_table::headline(&report);
+        terminal::print(&if arguments.quiet { headline } else { repair_table::text(&report) })?;
+    }
+    Ok(Exit::of_repair(&report))
+}
+
+/// Repairs behind a progress line; `None` where it was stopped before anything was written.
+fn repaired(arguments: &RepairArguments) -> Result<Option<RepairReport>> {
+    let earlier = arguments.audit.as_deref().map(|path| from_earlier(arguments, path)).transpose()?;
+    let typed = arguments.clone();
+    let audited = arguments.order()?;
+    let (moved, moves) = channel();
+    let end = watch(arguments.quiet, Monitor::silent(), &moves, move |monitor| {
+        let from = if earlier.is_some() { 0.0 } else { AUDITED };
+        let order = match earlier {
+            Some(order) => order,
+            None => {
+                check_destination(&typed.model, &typed.out, typed.overwrite())?;
+                after_audit(&typed, &audited, monitor, &moved)?
+            }
+        };
+        repair_model(&order, monitor, &|event| {
+            if let RepairEvent::Progress { fraction, stage, seconds_left } = event {
+                // The receiver lives until the work has ended.
+                let _ = moved.send(Moved { fraction: Some(from + (1.0 - from) * fraction), stage, seconds_left });
+            }
+        })
+    })?;
+    match end {
+        Ok(report) => Ok(Some(report)),
+        Err(stop) if stop.is_stop() => Ok(None),
+        Err(why) => Err(why.into()),
+    }
+}
+
+/// The repair that goes on from the JSON of an audit.
+fn from_earlier(arguments: &RepairArguments, path: &Path) -> Result<RepairOrder> {
+    let order = earlier::read(path)?.repair(arguments.model.clone(), arguments.images.clone(), arguments.out.clone());
+    Ok(as_typed(arguments, order))
+}
+
+/// The repair that goes on from an audit done now.
+fn after_audit(
+    arguments: &RepairArguments,
+    audited: &audit::Order,
+    monitor: &Monitor,
+    moved: &Sender<Moved>,
+) -> Result<RepairOrder, RepairingError> {
+    let audit = audit::run(audited, monitor, &|event| {
+        if let Event::Progress { fraction, stage, .. } = event {
+            let stage = format!("Audit: {stage}");
+            let _ = moved.send(Moved { fraction: Some(AUDITED * fraction), stage, seconds_left: None });
+        }
+    })?;
+    monitor.check().map_err(AuditError::from)?;
+    Ok(as_typed(arguments, RepairOrder::of(&audit, arguments.out.clone())))
+}
+
+/// The order with what was typed beside the audit.
+fn as_typed(arguments: &RepairArguments, mut order: RepairOrder) -> RepairOrder {
+    order.method = arguments.method();
+    order.overwrite = arguments.overwrite();
+    order.audited.label_names = arguments.labels.clone();
+    if let Some(reference) = &arguments.reference {
+        order.audited.reference = Some(reference.clone());
+    }
+    order
+}

@@ -1,0 +1,130 @@
+//! A finished repair as text: what came of it first, then the numbers before and after, labels, and limits.
+
+use super::terminal::{self, Align, columns, cut, harmless};
+use crate::audit::repairing::RepairReport;
+use crate::repair::Measured;
+use crate::report::words;
+
+/// With more labels than this only those whose accuracy changed most are shown.
+const MANY_LABELS: usize = 20;
+/// Letters of a label's name.
+const NAME_LENGTH: usize = 24;
+
+/// What came of it, in one line.
+pub fn headline(report: &RepairReport) -> String {
+    let mut text = match (report.meets_aim, report.scan_finds_nothing(), &report.scanned_again) {
+        (true, true, _) => "Repaired: the aim is met, and the second audit finds nothing",
+        (true, false, Some(again)) if !again.stopped => {
+            "Better, but not clean: the aim is met, but the second audit still finds something"
+        }
+        (false, true, _) => "Better, but not clean: the second audit finds nothing, but the aim is not met",
+        (false, false, Some(again)) if !again.stopped => {
+            "Not clean: the aim is not met, and the second audit still finds something"
+        }
+        (true, ..) => "Written, but not examined: the aim is met, but there was no second audit to its end",
+        (false, ..) => "Written, but not examined: the aim is not met, and there was no second audit to its end",
+    }
+    .to_owned();
+    text.push('\n');
+    text
+}
+
+/// Everything a person needs to judge the repair.
+pub fn text(report: &RepairReport) -> String {
+    let mut text = headline(report);
+    text.push('\n');
+    text.push_str(&numbers(report));
+    text.push('\n');
+    text.push_str(&labels(report));
+    text.push('\n');
+    text.push_str(&circumstances(report));
+    text.push_str("\nWhat this does not prove\n");
+    for limit in &report.limits {
+        text.push_str(&format!("  {}\n", harmless(limit)));
+    }
+    text
+}
+
+fn numbers(report: &RepairReport) -> String {
+    let rate = |m: &Measured| m.worst_asr().map_or_else(|| "-".to_owned(), words::percent);
+    let aim = report.order.aim;
+    let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+    columns(
+        &[Align::Left, Align::Right, Align::Right, Align::Left],
+        &[
+            row(["", "Before", "After", "Aim"]),
+            row([
+                "Clean accuracy",
+                &words::percent(report.before.accuracy),
+                &words::percent(report.after.accuracy),
+                &format!("at most {} lost", words::percent(aim.accuracy_loss)),
+            ]),
+            row([
+                "Recovered trigger works on",
+                &rate(&report.before),
+                &rate(&report.after),
+                &format!("at most {}", words::percent(aim.asr)),
+            ]),
+        ],
+    )
+}
+
+fn labels(report: &RepairReport) -> String {
+    let names = report.scanned_again.as_ref().map(|again| again.images.names.as_slice()).unwrap_or_default();
+    let mut changes: Vec<(usize, f32, f32)> = report
+        .before
+        .by_label
+        .iter()
+        .zip(&report.after.by_label)
+        .enumerate()
+        .filter_map(|(label, (before, after))| Some((label, (*before)?, (*after)?)))
+        .collect();
+    let all = changes.len();
+    if all > MANY_LABELS {
+        changes.sort_by(|a, b| (b.2 - b.1).abs().total_cmp(&(a.2 - a.1).abs()));
+        changes.truncate(MANY_LABELS);
+        changes.sort_by_key(|change| change.0);
+    }
+    let mut rows = vec![["Label", "Name", "Right before", "Right after"].map(str::to_owned).to_vec()];
+    rows.extend(changes.iter().map(|&(label, before, after)| {
+        let name = names.get(label).filter(|name| **name != label.to_string()).map_or("", String::as_str);
+        vec![label.to_string(), cut(name, NAME_LENGTH), words::percent(before), words::percent(after)]
+    }));
+    let mut text = columns(&[Align::Right, Align::Left, Align::Right, Align::Right], &rows);
+    if all > changes.len() {
+        text.push_str(&format!(
+            "{} that changed less; --json has them all\n",
+            words::counted(all - changes.len(), "label", "labels")
+        ));
+    }
+    text
+}
+
+fn circumstances(report: &RepairReport) -> String {
+    let mut rows = vec![
+        ("Method", report.method.clone()),
+        ("Measured on", format!("{} held back", words::counted(report.after.images, "image", "images"))),
+    ];
+    for attempt in report.attempts.iter().filter(|attempt| attempt.method != report.method) {
+        let why = match (&attempt.failure, &attempt.reached) {
+            (Some(why), _) => why.clone(),
+            (None, Some(reached)) => format!(
+                "clean accuracy {}, trigger works on {}",
+                words::percent(reached.accuracy),
+                reached.worst_asr().map_or_else(|| "-".to_owned(), words::percent)
+            ),
+            (None, None) => continue,
+        };
+        rows.push(("Also tried", format!("{}: {why}", attempt.method)));
+    }
+    if let Some(again) = &report.scanned_again {
+        let seed = again.order.settings.seed;
+        rows.push(("Second audit", format!("{} (seed {seed})", words::verdict(again.verdict))));
+        rows.push(("", again.summary.clone()));
+    }
+    rows.push(("Written to", report.saved.path.display().to_string()));
+    rows.push(("SHA-256", report.saved.sha256.clone()));
+    rows.extend(report.saved.notes.iter().map(|note| ("Note", note.clone())));
+    rows.push(("Time", words::duration(report.seconds)));
+    terminal::facts(rows)
+}

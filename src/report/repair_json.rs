@@ -1,0 +1,91 @@
+//! The public JSON of a repair, for scripts; `schema` grows when a reader would have to change.
+
+use crate::audit::Verdict;
+use crate::audit::repairing::RepairReport;
+use crate::repair::{Aim, Attempt, Measured};
+use serde::Serialize;
+use std::path::Path;
+
+/// Version of the layout written here.
+pub const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    method: &'a str,
+    /// Repaired, and the second audit finds nothing.
+    clean: bool,
+    meets_aim: bool,
+    aim: Aim,
+    accuracy: Pair<f32>,
+    asr: Pair<Option<f32>>,
+    before: &'a Measured,
+    after: &'a Measured,
+    rescan: Option<Rescan<'a>>,
+    stopped: bool,
+    attempts: &'a [Attempt],
+    suspect: File<'a>,
+    repaired: File<'a>,
+    notes: &'a [String],
+    limits: &'a [String],
+    seed: u64,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Pair<T> {
+    before: T,
+    after: T,
+}
+
+#[derive(Serialize)]
+struct Rescan<'a> {
+    verdict: Verdict,
+    summary: &'a str,
+    seed: u64,
+    stopped: bool,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    path: String,
+    sha256: &'a str,
+}
+
+impl<'a> File<'a> {
+    fn of(path: &Path, sha256: &'a str) -> Self {
+        Self { path: path.display().to_string(), sha256 }
+    }
+}
+
+/// `report` as indented JSON, with a line feed at the end.
+pub fn text(report: &RepairReport) -> String {
+    let order = &report.order;
+    super::json::pretty(&Document {
+        schema: SCHEMA,
+        method: &report.method,
+        clean: report.is_clean(),
+        meets_aim: report.meets_aim,
+        aim: order.aim,
+        accuracy: Pair { before: report.before.accuracy, after: report.after.accuracy },
+        asr: Pair { before: report.before.worst_asr(), after: report.after.worst_asr() },
+        before: &report.before,
+        after: &report.after,
+        rescan: report.scanned_again.as_ref().map(|again| Rescan {
+            verdict: again.verdict,
+            summary: &again.summary,
+            seed: again.order.settings.seed.0,
+            stopped: again.stopped,
+            seconds: again.seconds,
+        }),
+        stopped: report.stopped,
+        attempts: &report.attempts,
+        suspect: File::of(&order.audited.model, &order.sha256),
+        repaired: File::of(&report.saved.path, &report.saved.sha256),
+        notes: &report.saved.notes,
+        limits: &report.limits,
+        seed: order.audited.settings.seed.0,
+        seconds: report.seconds,
+    })
+}
