@@ -1,15 +1,19 @@
 //! Carries out what the screens asked for.
 
 use super::command::{Command, Field, Step};
-use super::dialog::{Dialog, Kind};
+use super::dialog::{Dialog, Kind, Purpose};
 use super::form::{Choice, Form};
 use super::known::Known;
+use super::repairing::file_name;
 use super::running::Running;
 use super::{App, sample};
+use crate::audit::repairing::{RepairEvent, RepairReport, RepairingError, repair_model};
 use crate::audit::{Audit, AuditError, Event, Order};
 use crate::job::Job;
+use crate::model::Overwrite;
 use crate::progress::Monitor;
 use egui::{Context, ViewportCommand};
+use std::path::PathBuf;
 
 /// Endings of model files.
 const MODELS: &[&str] = &["onnx", "h5", "hdf5", "keras"];
@@ -36,7 +40,7 @@ impl App {
             }
             Command::Understand => self.look(ctx, false),
             Command::TrySample => {
-                if self.sample.is_none() && self.running.is_none() {
+                if self.sample.is_none() && !self.is_running() {
                     self.sample_trouble = None;
                     self.sample = Some(Job::start(Monitor::silent(), wake(ctx), |_, _| sample::order()));
                 }
@@ -46,7 +50,24 @@ impl App {
                 if let Some(running) = &self.running {
                     running.stop();
                 }
+                self.repair.stop();
             }
+            Command::ChooseMethod(method) => self.repair.method = method,
+            Command::StartRepair => self.start_repair(ctx),
+            Command::Export => self.choose_export(ctx, parent),
+            Command::ExportTo(path) => self.repair.export(path, Overwrite::Others, wake(ctx)),
+            Command::TypeExport(text) => self.repair.typed = Some(text),
+            Command::ExportTyped => {
+                if let Some(path) = self.repair.typed.as_ref().map(PathBuf::from) {
+                    self.repair.export(path, Overwrite::Never, wake(ctx));
+                }
+            }
+            Command::ScanAgain => {
+                if let Some(order) = self.repair.scan().filter(|_| !self.is_running()) {
+                    self.begin(order, ctx);
+                }
+            }
+            Command::RepairAgain => self.repair.again(),
             Command::Show(step) => self.step = step,
             Command::Inspect(label) => {
                 self.inspected = Some(label);
@@ -61,10 +82,49 @@ impl App {
     }
 
     fn choose(&mut self, field: Field, command: &Command, kind: Kind, ctx: &Context, parent: Option<&eframe::Frame>) {
-        if self.dialog.is_none() && self.running.is_none() {
+        if self.dialog.is_none() && !self.is_running() {
             self.complaint = None;
-            self.dialog = Some(Dialog::open(field, command.text().trim_end_matches('…'), kind, parent, wake(ctx)));
+            let title = command.text().trim_end_matches('…');
+            self.dialog = Some(Dialog::open(Purpose::Fill(field), title, kind, None, parent, wake(ctx)));
         }
+    }
+
+    fn choose_export(&mut self, ctx: &Context, parent: Option<&eframe::Frame>) {
+        if self.dialog.is_none()
+            && let Some(file) = self.export_file()
+        {
+            let title = "Export the repaired model";
+            self.dialog = Some(Dialog::open(Purpose::Export, title, Kind::New, Some(&file), parent, wake(ctx)));
+        }
+    }
+
+    /// Lets the path be typed where no dialog can be opened.
+    pub(super) fn type_export(&mut self) {
+        self.repair.typed = self.export_file().map(|file| file.display().to_string());
+    }
+
+    /// The file that is proposed for the repaired model: beside the suspect.
+    fn export_file(&self) -> Option<PathBuf> {
+        let suspect = &self.repair.report.as_ref()?.order.audited.model;
+        Some(suspect.with_file_name(file_name(suspect)))
+    }
+
+    fn start_repair(&mut self, ctx: &Context) {
+        let Some(audit) = self.document.as_ref().filter(|_| !self.is_running()) else { return };
+        match self.repair.order(audit) {
+            Ok(order) => self.run_repair(ctx, move |monitor, events| repair_model(&order, monitor, events)),
+            Err(sentence) => self.repair.failure = Some(sentence),
+        }
+    }
+
+    /// Runs `work` as the repair; [`repair_model`] everywhere but in tests of the window itself.
+    pub fn run_repair(
+        &mut self,
+        ctx: &Context,
+        work: impl FnOnce(&Monitor, &(dyn Fn(RepairEvent) + Sync)) -> Result<RepairReport, RepairingError> + Send + 'static,
+    ) {
+        self.step = Step::Repair;
+        self.repair.start(wake(ctx), work);
     }
 
     fn look(&mut self, ctx: &Context, again: bool) {
@@ -75,7 +135,7 @@ impl App {
     }
 
     fn start(&mut self, ctx: &Context) {
-        if self.running.is_some() {
+        if self.is_running() {
             return;
         }
         match self.form.order(self.understanding.shape()) {
@@ -95,6 +155,7 @@ impl App {
     }
 
     fn carry_out(&mut self, order: Order, ctx: &Context) {
+        self.repair.keep_for(&order);
         self.run(ctx, move |monitor, events| crate::audit::run(&order, monitor, events));
     }
 

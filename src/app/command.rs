@@ -14,6 +14,13 @@ pub enum Step {
     Detect,
     /// One label in detail.
     Inspect,
+    /// The repair, and what it did.
+    Repair,
+}
+
+impl Step {
+    /// All of them, in order.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Detect, Self::Inspect, Self::Repair];
 }
 
 /// The fields a file can be chosen for.
@@ -56,6 +63,22 @@ pub enum Command {
     Show(Step),
     /// Show one label in detail.
     Inspect(usize),
+    /// Repair by one method, or by the recommended ones.
+    ChooseMethod(Option<String>),
+    /// Start the repair.
+    StartRepair,
+    /// Choose a file for the repaired model in a dialog.
+    Export,
+    /// Write the repaired model to a file; the dialog has asked whether one may be replaced.
+    ExportTo(PathBuf),
+    /// Type the file for the repaired model.
+    TypeExport(String),
+    /// Write the repaired model to the file that was typed.
+    ExportTyped,
+    /// Audit the repaired model as any other.
+    ScanAgain,
+    /// Forget the result and choose another method.
+    RepairAgain,
     /// Light, dark, or as the system is.
     Theme(egui::ThemePreference),
     /// Close the window.
@@ -91,7 +114,15 @@ impl Command {
             Self::Show(Step::Open) => "Open",
             Self::Show(Step::Detect) => "Detect",
             Self::Show(Step::Inspect) => "Inspect",
+            Self::Show(Step::Repair) => "Repair",
             Self::Inspect(_) => "Inspect",
+            Self::ChooseMethod(_) => "Method",
+            Self::StartRepair => "Start repair",
+            Self::Export => "Export…",
+            Self::ExportTo(_) | Self::ExportTyped => "Export here",
+            Self::TypeExport(_) => "Export to",
+            Self::ScanAgain => "Scan again",
+            Self::RepairAgain => "Other method",
             Self::Theme(egui::ThemePreference::System) => "As the system",
             Self::Theme(egui::ThemePreference::Light) => "Light",
             Self::Theme(egui::ThemePreference::Dark) => "Dark",
@@ -113,10 +144,17 @@ impl Command {
             Self::Understand => "Read the files again",
             Self::TrySample => "Audit a small poisoned model of road signs that comes with the program",
             Self::Start => "Test every label of the suspect model",
-            Self::Stop => "Stop the audit; what is known by then is kept",
+            Self::Stop => "Stop the audit or the repair; what is known by then is kept",
             Self::Show(Step::Open) => "Which files, and what was understood of them",
             Self::Show(Step::Detect) => "The verdict, and the evidence for every label",
             Self::Show(Step::Inspect) => "One label in detail: reasons, numbers, trigger",
+            Self::Show(Step::Repair) => "Take the backdoor out, and see what that did to the model",
+            Self::ChooseMethod(_) => "How the model is repaired",
+            Self::StartRepair => "Repair a copy of the model and examine it again; the suspect's file stays as it is",
+            Self::Export => "Choose a file for the repaired model",
+            Self::ExportTo(_) | Self::ExportTyped | Self::TypeExport(_) => "Write the repaired model to this file",
+            Self::ScanAgain => "Open the repaired model and audit it with yet another seed",
+            Self::RepairAgain => "Forget this result and choose another method",
             Self::Inspect(_) => "Reasons, numbers and trigger of this label",
             Self::Theme(_) => "Colours of the window",
             Self::Quit => "Close the window",

@@ -6,7 +6,7 @@
 use super::command::Field;
 use crate::job::{Job, Outcome};
 use crate::progress::Monitor;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 static FAILURES: AtomicUsize = AtomicUsize::new(0);
@@ -45,26 +45,44 @@ pub enum Kind {
     File(&'static [&'static str]),
     /// A folder.
     Folder,
+    /// A new file; the dialog asks before one is replaced.
+    New,
+}
+
+/// What the chosen path is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It goes into a field.
+    Fill(Field),
+    /// The repaired model goes there.
+    Export,
 }
 
 /// A dialog that is open.
 pub struct Dialog {
-    field: Field,
+    purpose: Purpose,
     answer: Job<(), Result<Option<PathBuf>, String>>,
 }
 
 impl Dialog {
-    /// Opens a dialog; `wake` is called once it is answered.
+    /// Opens a dialog, with the file `at` proposed where there is one; `wake` is called once it is answered.
     pub fn open(
-        field: Field,
+        purpose: Purpose,
         title: &str,
         kind: Kind,
+        at: Option<&Path>,
         parent: Option<&eframe::Frame>,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let mut dialog = rfd::FileDialog::new().set_title(title);
         if let Some(parent) = parent {
             dialog = dialog.set_parent(parent);
+        }
+        if let Some(folder) = at.and_then(Path::parent).filter(|folder| folder.is_dir()) {
+            dialog = dialog.set_directory(folder);
+        }
+        if let Some(name) = at.and_then(Path::file_name) {
+            dialog = dialog.set_file_name(name.to_string_lossy());
         }
         if let Kind::File(endings) = kind {
             dialog = dialog.add_filter(title, endings).add_filter("All files", &["*"]);
@@ -74,6 +92,7 @@ impl Dialog {
             let chosen = match kind {
                 Kind::File(_) => dialog.pick_file(),
                 Kind::Folder => dialog.pick_folder(),
+                Kind::New => dialog.save_file(),
             };
             let failed = chosen.is_none() && FAILURES.load(Ordering::Relaxed) > before;
             if failed {
@@ -81,12 +100,12 @@ impl Dialog {
             }
             Ok(chosen)
         });
-        Self { field, answer }
+        Self { purpose, answer }
     }
 
-    /// The field it is for.
-    pub fn field(&self) -> Field {
-        self.field
+    /// What it is for.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
     }
 
     /// The chosen path, nothing where it was cancelled; `None` while it is open. Answers once.

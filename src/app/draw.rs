@@ -6,6 +6,7 @@ use super::screens::detect::Shown;
 use super::screens::files::Files;
 use super::screens::inspect::Inspect;
 use super::screens::open::Open;
+use super::screens::repair::RepairScreen;
 use super::theme::{self, Colors};
 use super::widgets::{progress_bar, weak};
 use super::words;
@@ -15,9 +16,18 @@ use egui::{
 };
 use std::path::Path;
 
+/// What runs, as the line at the bottom shows it.
+struct Work<'a> {
+    name: &'a str,
+    stage: &'a str,
+    fraction: f32,
+    seconds_left: Option<f32>,
+    stopping: bool,
+}
+
 impl App {
     pub(super) fn draw(&mut self, ui: &mut Ui) {
-        let running = self.running.is_some();
+        let running = self.is_running();
         self.commands.listen(ui.ctx(), |command| match command {
             Command::Stop => running,
             _ => !running || *command == Command::Quit,
@@ -43,7 +53,8 @@ impl App {
             ui.add_space(6.0);
             self.menu(ui);
             ui.add_space(16.0);
-            for (i, step) in [Step::Open, Step::Detect, Step::Inspect].into_iter().enumerate() {
+            let repair = self.offers_repair();
+            for (i, step) in Step::ALL.into_iter().filter(|step| *step != Step::Repair || repair).enumerate() {
                 if i > 0 {
                     let (rect, _) = ui.allocate_exact_size(vec2(18.0, 2.0), Sense::hover());
                     ui.painter().hline(rect.x_range(), rect.center().y, Stroke::new(1.0, Colors::of(ui).weak));
@@ -55,7 +66,7 @@ impl App {
     }
 
     fn menu(&mut self, ui: &mut Ui) {
-        let running = self.running.is_some();
+        let running = self.is_running();
         ui.menu_button("File", |ui| {
             ui.set_min_width(220.0);
             for command in Command::MENU {
@@ -114,34 +125,55 @@ impl App {
     }
 
     fn bottom(&mut self, ui: &mut Ui) {
+        let mut stopped = false;
         ui.horizontal(|ui| {
             ui.set_min_height(28.0);
-            let Some(running) = &self.running else {
+            let Some(work) = self.work() else {
                 weak(ui, self.status());
                 return;
             };
-            let stopping = running.is_stopping();
-            let left = running.seconds_left.filter(|s| s.is_finite() && !stopping);
+            let stopping = work.stopping;
+            let left = work.seconds_left.filter(|s| s.is_finite() && !stopping);
             let left = left.map(|s| format!("{} left", words::duration(f64::from(s))));
-            let text = if stopping { "Stopping…".to_owned() } else { words::phase(running.phase).to_owned() };
+            let text = if stopping { "Stopping…" } else { work.name };
             ui.label(RichText::new(text).text_style(theme::strong()));
-            progress_bar(ui, running.fraction, 180.0);
+            progress_bar(ui, work.fraction, 180.0);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let stop = ui
                     .add_enabled(!stopping, Button::new(Command::Stop.text()))
                     .on_hover_text(Command::Stop.hint(ui.ctx()));
-                if stop.clicked() {
-                    self.commands.send(Command::Stop);
-                }
+                stopped = stop.clicked();
                 if let Some(left) = left {
                     ui.label(left).on_hover_text("An estimate from the work done so far");
                 }
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                     let color = Colors::of(ui).weak;
-                    ui.add(egui::Label::new(RichText::new(&running.stage).color(color)).truncate());
+                    ui.add(egui::Label::new(RichText::new(work.stage).color(color)).truncate());
                 });
             });
         });
+        if stopped {
+            self.commands.send(Command::Stop);
+        }
+    }
+
+    /// The audit or the repair that runs.
+    fn work(&self) -> Option<Work<'_>> {
+        let repair = self.repair.is_running().then(|| Work {
+            name: "Repairing",
+            stage: &self.repair.stage,
+            fraction: self.repair.fraction,
+            seconds_left: self.repair.seconds_left,
+            stopping: self.repair.is_stopping(),
+        });
+        let audit = self.running.as_ref().map(|running| Work {
+            name: words::phase(running.phase),
+            stage: &running.stage,
+            fraction: running.fraction,
+            seconds_left: running.seconds_left,
+            stopping: running.is_stopping(),
+        });
+        audit.or(repair)
     }
 
     fn status(&self) -> String {
@@ -163,8 +195,8 @@ impl App {
             understanding: &self.understanding,
             recent: &self.state.recent,
             missing: self.complaint.as_ref(),
-            running: self.running.is_some(),
-            stopping: self.running.as_ref().is_some_and(super::Running::is_stopping),
+            running: self.is_running(),
+            stopping: self.work().is_some_and(|work| work.stopping),
         };
         files.ui(ui, &mut self.form, &mut self.commands);
     }
@@ -194,6 +226,10 @@ impl App {
                 let inspect = Inspect { known: &self.known, audit: self.document.as_ref(), label: self.inspected };
                 inspect.ui(ui, &mut self.pictures, &mut self.commands);
             }
+            Step::Repair => {
+                let repair = RepairScreen { known: &self.known, audit: self.document.as_ref(), repair: &self.repair };
+                repair.ui(ui, &mut self.pictures, &mut self.commands);
+            }
         }
     }
 
@@ -203,7 +239,7 @@ impl App {
             let dropped: Vec<_> = input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect();
             (!input.raw.hovered_files.is_empty(), dropped)
         });
-        if self.running.is_some() {
+        if self.is_running() {
             return;
         }
         drops(&mut self.commands, dropped.iter().map(AsRef::as_ref));

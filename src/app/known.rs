@@ -45,7 +45,7 @@ impl Row {
 pub const REACHED: f32 = 0.2;
 
 /// A number no other call has given.
-fn fresh() -> u64 {
+pub fn fresh() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -13,6 +13,7 @@ mod draw;
 mod example;
 mod form;
 mod known;
+mod repairing;
 mod running;
 mod sample;
 mod screens;
@@ -27,13 +28,15 @@ pub use command::{Command, Field, Step};
 pub use state::{Recent, State, Theme as ThemeChoice};
 pub use theme::install as install_theme;
 
-use crate::audit::{Audit, Order};
+use crate::audit::repairing::RepairReport;
+use crate::audit::{Audit, Order, Verdict};
 use crate::job::{Job, Outcome};
 use command::Commands;
-use dialog::Dialog;
+use dialog::{Dialog, Purpose};
 use egui::Context;
 use form::Form;
 use known::Known;
+use repairing::Repairing;
 use running::{End, Running};
 use screens::detect::Detect;
 use understanding::Understanding;
@@ -59,6 +62,7 @@ pub struct App {
     step: Step,
     detect: Detect,
     inspected: Option<usize>,
+    repair: Repairing,
     pictures: Pictures,
     commands: Commands,
 }
@@ -90,6 +94,7 @@ impl App {
             step: Step::Open,
             detect: Detect::default(),
             inspected: None,
+            repair: Repairing::default(),
             pictures: Pictures::default(),
             commands,
         }
@@ -115,9 +120,20 @@ impl App {
         self.step
     }
 
-    /// Whether an audit runs.
+    /// Whether an audit or a repair runs.
     pub fn is_running(&self) -> bool {
-        self.running.is_some()
+        self.running.is_some() || self.repair.is_running()
+    }
+
+    /// What came of the repair.
+    pub fn repaired(&self) -> Option<&RepairReport> {
+        self.repair.report.as_ref()
+    }
+
+    /// Whether there is something to repair, or was.
+    fn offers_repair(&self) -> bool {
+        let found = self.document.as_ref().is_some_and(|audit| audit.verdict > Verdict::NoEvidence);
+        found || self.repair.is_running() || self.repair.report.is_some()
     }
 
     /// What is saved.
@@ -140,12 +156,15 @@ impl App {
 
     fn receive(&mut self, ctx: &Context) {
         self.understanding.poll();
-        if let Some((field, answer)) = self.dialog.as_ref().and_then(|d| Some((d.field(), d.answer()?))) {
+        self.repair.poll();
+        if let Some((purpose, answer)) = self.dialog.as_ref().and_then(|d| Some((d.purpose(), d.answer()?))) {
             self.dialog = None;
-            match answer {
-                Ok(Some(path)) => self.commands.send(Command::Use(field, path)),
-                Ok(None) => {}
-                Err(sentence) => self.complaint = Some((field, sentence)),
+            match (purpose, answer) {
+                (_, Ok(None)) => {}
+                (Purpose::Fill(field), Ok(Some(path))) => self.commands.send(Command::Use(field, path)),
+                (Purpose::Fill(field), Err(sentence)) => self.complaint = Some((field, sentence)),
+                (Purpose::Export, Ok(Some(path))) => self.commands.send(Command::ExportTo(path)),
+                (Purpose::Export, Err(_)) => self.type_export(),
             }
         }
         if let Some(end) = self.sample.as_ref().and_then(Job::outcome) {

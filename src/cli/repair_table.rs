@@ -12,21 +12,7 @@ const NAME_LENGTH: usize = 24;
 
 /// What came of it, in one line.
 pub fn headline(report: &RepairReport) -> String {
-    let mut text = match (report.meets_aim, report.scan_finds_nothing(), &report.scanned_again) {
-        (true, true, _) => "Repaired: the aim is met, and the second audit finds nothing",
-        (true, false, Some(again)) if !again.stopped => {
-            "Better, but not clean: the aim is met, but the second audit still finds something"
-        }
-        (false, true, _) => "Better, but not clean: the second audit finds nothing, but the aim is not met",
-        (false, false, Some(again)) if !again.stopped => {
-            "Not clean: the aim is not met, and the second audit still finds something"
-        }
-        (true, ..) => "Written, but not examined: the aim is met, but there was no second audit to its end",
-        (false, ..) => "Written, but not examined: the aim is not met, and there was no second audit to its end",
-    }
-    .to_owned();
-    text.push('\n');
-    text
+    format!("{}\n", words::repaired(report))
 }
 
 /// Everything a person needs to judge the repair.

@@ -1,6 +1,7 @@
 //! How verdicts and numbers are said, the same on screen, in the terminal and in reports.
 
 use crate::audit::Verdict;
+use crate::audit::repairing::RepairReport;
 use crate::model::{ChannelOrder, Format, InputLayout, InputSpec, Preprocessing};
 
 /// The verdict for a person. Never "clean": nothing found is no proof that there is nothing.
@@ -9,6 +10,22 @@ pub fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Infected => "Infected (confirmed)",
         Verdict::Suspicious => "Suspicious",
         Verdict::NoEvidence => "No evidence found",
+    }
+}
+
+/// What came of a repair.
+pub fn repaired(report: &RepairReport) -> &'static str {
+    match (report.meets_aim, report.scan_finds_nothing(), &report.scanned_again) {
+        (true, true, _) => "Repaired: the aim is met, and the second audit finds nothing",
+        (true, false, Some(again)) if !again.stopped => {
+            "Better, but not clean: the aim is met, but the second audit still finds something"
+        }
+        (false, true, _) => "Better, but not clean: the second audit finds nothing, but the aim is not met",
+        (false, false, Some(again)) if !again.stopped => {
+            "Not clean: the aim is not met, and the second audit still finds something"
+        }
+        (true, ..) => "Written, but not examined: the aim is met, but there was no second audit to its end",
+        (false, ..) => "Written, but not examined: the aim is not met, and there was no second audit to its end",
     }
 }
 

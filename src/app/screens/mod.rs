@@ -4,3 +4,5 @@ pub mod detect;
 pub mod files;
 pub mod inspect;
 pub mod open;
+pub mod repair;
+pub mod repaired;

@@ -5,6 +5,7 @@ mod number;
 mod path_field;
 mod picture;
 mod progress;
+mod repair_plot;
 mod trouble;
 mod verdict;
 
@@ -13,6 +14,7 @@ pub use number::{explained, help, numbers};
 pub use path_field::path_field;
 pub use picture::{Part, Pictures, close_up, plain, trigger};
 pub use progress::progress_bar;
+pub use repair_plot::{repair_legend, repair_plot};
 pub use trouble::trouble;
 pub use verdict::{badge, meaning, symbol};
 

@@ -1,0 +1,170 @@
+//! The repair of the audited model, as the window sees it: what is chosen, how far it is, what came of it.
+//!
+//! The repaired file is written to a folder of the program's own, examined there, and exported where the person wants
+//! it; the folder goes away with the next repair or with the window.
+
+use super::known::fresh;
+use crate::audit::repairing::{RepairEvent, RepairOrder, RepairReport, RepairingError, export};
+use crate::audit::{Audit, Order};
+use crate::job::{Job, Outcome};
+use crate::model::Overwrite;
+use crate::progress::Monitor;
+use crate::repair::Point;
+use crate::tensor::Seed;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Everything the Repair screen draws.
+#[derive(Default)]
+pub struct Repairing {
+    /// The chosen method; the recommended ones in order where absent.
+    pub method: Option<String>,
+    job: Option<Job<RepairEvent, Result<RepairReport, RepairingError>>>,
+    exporting: Option<Job<(), Result<PathBuf, String>>>,
+    workshop: Option<TempDir>,
+    /// Share of the whole, in `[0, 1]`.
+    pub fraction: f32,
+    /// What is being done.
+    pub stage: String,
+    /// Seconds left, where that can be told.
+    pub seconds_left: Option<f32>,
+    /// The methods that were tried so far, each with its curve.
+    pub curves: Vec<(String, Vec<Point>)>,
+    /// Why there is no repaired model.
+    pub failure: Option<String>,
+    /// What came of it.
+    pub report: Option<RepairReport>,
+    /// Where it was exported to, or why not.
+    pub exported: Option<Result<PathBuf, String>>,
+    /// A path to export to, typed where no dialog can be opened.
+    pub typed: Option<String>,
+    /// Another number for every report, for its pictures.
+    pub version: u64,
+}
+
+impl Repairing {
+    /// The order for `audit` with what is chosen.
+    ///
+    /// # Errors
+    /// A sentence where there is no room for the repaired file.
+    pub fn order(&mut self, audit: &Audit) -> Result<RepairOrder, String> {
+        let folder = tempfile::tempdir()
+            .map_err(|why| format!("No folder for the repaired model can be made: {why}. Make room on your disk"))?;
+        let destination = folder.path().join(file_name(&audit.order.model));
+        self.workshop = Some(folder);
+        Ok(RepairOrder { method: self.method.clone(), ..RepairOrder::of(audit, destination) })
+    }
+
+    /// Starts `work` on its own thread; `wake` is called whenever there is something to see.
+    pub fn start(
+        &mut self,
+        wake: impl Fn() + Clone + Send + Sync + 'static,
+        work: impl FnOnce(&Monitor, &(dyn Fn(RepairEvent) + Sync)) -> Result<RepairReport, RepairingError> + Send + 'static,
+    ) {
+        let (method, workshop) = (self.method.take(), self.workshop.take());
+        let job = Some(Job::start(Monitor::silent(), wake, work));
+        *self = Self { method, workshop, job, ..Self::default() };
+    }
+
+    /// Whether a repair runs.
+    pub fn is_running(&self) -> bool {
+        self.job.is_some()
+    }
+
+    /// Whether it was asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.job.as_ref().is_some_and(Job::is_stopping)
+    }
+
+    /// Asks it to stop. Returns at once.
+    pub fn stop(&self) {
+        if let Some(job) = &self.job {
+            job.stop();
+        }
+    }
+
+    /// Takes in what happened. Never blocks.
+    pub fn poll(&mut self) {
+        if let Some(end) = self.exporting.as_ref().and_then(Job::outcome) {
+            self.exporting = None;
+            self.exported = Some(match end {
+                Outcome::Done(end) => end,
+                Outcome::Panicked(why) => Err(format!("The program itself failed: {why}")),
+            });
+            if self.exported.as_ref().is_some_and(Result::is_ok) {
+                self.typed = None;
+            }
+        }
+        let Some(job) = &self.job else { return };
+        // The outcome first: every event was sent before it.
+        let outcome = job.outcome();
+        for event in job.events() {
+            match event {
+                RepairEvent::Progress { fraction, stage, seconds_left } => {
+                    (self.fraction, self.stage, self.seconds_left) = (fraction, stage, seconds_left);
+                }
+                RepairEvent::Point(method, point) => match self.curves.last_mut().filter(|c| c.0 == method) {
+                    Some((_, curve)) => curve.push(point),
+                    None => self.curves.push((method, vec![point])),
+                },
+                RepairEvent::Saved(_) => {}
+            }
+        }
+        let Some(outcome) = outcome else { return };
+        self.job = None;
+        self.version = fresh();
+        match outcome {
+            Outcome::Done(Ok(report)) => self.report = Some(report),
+            Outcome::Done(Err(stop)) if stop.is_stop() => {
+                self.failure = Some("It was stopped before the repaired model was written; nothing was changed".into());
+            }
+            Outcome::Done(Err(why)) => self.failure = Some(why.to_string()),
+            Outcome::Panicked(why) => {
+                self.failure =
+                    Some(format!("The program itself failed: {why}. Your files are untouched; please report this"));
+            }
+        }
+    }
+
+    /// Forgets the result, so that another method can be chosen.
+    pub fn again(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Forgets a repair that has nothing to do with the audit that begins.
+    pub fn keep_for(&mut self, order: &Order) {
+        let file = self.report.as_ref().map(|report| report.saved.path.as_path());
+        let exported = self.exported.as_ref().and_then(|e| e.as_deref().ok());
+        if file != Some(order.model.as_path()) && exported != Some(order.model.as_path()) {
+            self.again();
+        }
+    }
+
+    /// Writes the repaired model to `path` on a thread of its own.
+    pub fn export(&mut self, path: PathBuf, overwrite: Overwrite, wake: impl Fn() + Send + Sync + 'static) {
+        let Some(report) = self.report.clone().filter(|_| self.exporting.is_none()) else { return };
+        self.exported = None;
+        self.exporting = Some(Job::start(Monitor::silent(), wake, move |_, _| {
+            export(&report, &path, overwrite).map(|saved| saved.path).map_err(|why| why.to_string())
+        }));
+    }
+
+    /// An audit of the repaired model with a seed no audit of it had.
+    pub fn scan(&self) -> Option<Order> {
+        let report = self.report.as_ref()?;
+        let exported = self.exported.as_ref().and_then(|e| e.as_ref().ok());
+        let mut order = report.order.audited.clone();
+        order.model = exported.unwrap_or(&report.saved.path).clone();
+        let earlier = report.scanned_again.as_ref().map_or(order.settings.seed, |again| again.order.settings.seed);
+        order.settings.seed = Seed(earlier.of("scan again").0 >> 32);
+        Some(order)
+    }
+}
+
+/// What a repaired model is called beside the suspect: "signs-repaired.onnx".
+pub fn file_name(suspect: &Path) -> String {
+    let part = |part: Option<&std::ffi::OsStr>| part.map(|p| p.to_string_lossy().into_owned());
+    let stem = part(suspect.file_stem()).unwrap_or_else(|| "model".into());
+    let ending = part(suspect.extension()).unwrap_or_else(|| "onnx".into());
+    format!("{stem}-repaired.{ending}")
+}
