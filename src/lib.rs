@@ -6,8 +6,8 @@
 //! ```text
 //! app      cli        the two faces: the window, the command line (no mathematics, no file formats)
 //! report   job        an audit as JSON and pictures; work off the calling thread
-//! audit               the document: what was opened, settings, evidence, findings, verdict
-//! repair              one file a repair: a change of the model, and what it does (under way, no face shows it yet)
+//! audit               the document: what was opened, settings, evidence, findings, verdict; a repair
+//! repair              one file a repair: a change of the model, and what it does
 //! detect              one file a detector: numbers and pictures per label, never a verdict
 //! poison   train      known-bad models; the training loop for reference, lab and sample models
 //! images              clean image sets of every source; finding the preprocessing

@@ -21,7 +21,7 @@ fn json(path: &Path) -> Value {
 fn help_names_every_command_and_every_exit_status() {
     let help = run(["--help"]);
     assert_eq!(help.status, 0);
-    for word in ["audit", "inspect", "sample", "Exit status", "130", "Examples"] {
+    for word in ["audit", "repair", "inspect", "sample", "Exit status", "130", "Examples"] {
         assert!(help.out.contains(word), "no {word} in\n{}", help.out);
     }
     let audit = run(["audit", "--help"]);

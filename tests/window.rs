@@ -5,11 +5,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod example;
+#[path = "example/repair.rs"]
+mod repair_example;
 
 use egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, HarnessBuilder, SnapshotOptions};
 use poisdetc::app::{App, Command, Recent, State, Step};
+use poisdetc::audit::repairing::{RepairEvent, RepairReport, RepairingError};
 use poisdetc::audit::{Audit, AuditError, Event, Order, Phase, Verdict};
 use poisdetc::progress::Monitor;
 use std::path::{Path, PathBuf};
@@ -286,6 +289,147 @@ fn the_sample_is_opened_audited_and_explained_by_three_clicks() {
     assert!(asr > 0.8, "the trigger works on {asr} only");
     assert!(window.query_by_label(&format!("Mask of label {title}")).is_some());
     assert!(window.query_all_by_label_contains("With the trigger 1 of").count() >= 1);
+    sample_is_repaired_exported_and_opened(&mut window);
+}
+
+/// Goes on from the finished audit of the sample.
+fn sample_is_repaired_exported_and_opened(window: &mut Window) {
+    window.get_by_label("Step 4: Repair").click();
+    window.run();
+    window.get_by_label("Method: unlearning").click();
+    window.run();
+    window.get_by_label("Start repair").click();
+    assert!(wait(window, 20, |w| w.state().is_running()), "the repair never started");
+    assert!(wait(window, 900, |w| !w.state().is_running()), "the repair never ended");
+    let report = window.state().repaired().expect("no repaired model").clone();
+    assert!(report.after.worst_asr().unwrap() < 0.2, "{:?}", report.after);
+    window.run();
+    assert!(window.query_all_by_label_contains(&report.limits[0]).count() == 1);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.onnx");
+    let ctx = window.ctx.clone();
+    window.state_mut().export(&ctx, file.clone());
+    assert!(wait(window, 60, |w| w.query_by_label_contains("The repaired model is in").is_some()));
+    assert_eq!(poisdetc::model::open(&file).unwrap().sha256, report.saved.sha256);
+    window.get_by_label("Scan again").click();
+    assert!(wait(window, 20, |w| w.state().is_running() && w.state().step() == Step::Detect));
+    assert_eq!(window.get_by_label("Suspect model").value(), Some(file.display().to_string()));
+    window.key_press(Key::Escape);
+    assert!(wait(window, 60, |w| !w.state().is_running()));
+    assert!(window.state().repaired().is_some(), "the result of the repair is kept");
+}
+
+/// The finished audit, on the Repair screen.
+fn at_repair() -> Window {
+    let mut window = finished();
+    window.get_by_label("Step 4: Repair").click();
+    window.run();
+    window
+}
+
+/// A window in which a repair has ended with `report`.
+fn repaired(report: RepairReport) -> Window {
+    let mut window = at_repair();
+    let ctx = window.ctx.clone();
+    window.state_mut().run_repair(&ctx, move |_, events| {
+        curve(events);
+        Ok(report)
+    });
+    assert!(wait(&mut window, 20, |w| w.state().repaired().is_some()));
+    window.run();
+    window
+}
+
+fn curve(events: &(dyn Fn(RepairEvent) + Sync)) {
+    for point in repair_example::curve() {
+        events(RepairEvent::Point("unlearning".into(), point));
+    }
+}
+
+/// A repair that stays in the middle until it is stopped.
+fn half_repaired(monitor: &Monitor, events: &(dyn Fn(RepairEvent) + Sync)) -> Result<RepairReport, RepairingError> {
+    curve(events);
+    let stage = "Repair by unlearning, pass 2 of 3".into();
+    events(RepairEvent::Progress { fraction: 0.4, stage, seconds_left: Some(80.0) });
+    while !monitor.is_stopped() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Err(AuditError::Stopped(monitor.check().unwrap_err()).into())
+}
+
+#[test]
+fn the_repair_offers_methods_with_their_price_and_the_recommended_ones_first() {
+    let mut window = at_repair();
+    assert_eq!(window.state().step(), Step::Repair);
+    for words in [
+        "At most 2.0 % of clean accuracy lost; the recovered trigger works on at most 5.0 %",
+        "Needs a recovered trigger",
+    ] {
+        assert!(window.query_all_by_label_contains(words).count() >= 1, "no {words}");
+    }
+    let chosen = |window: &Window, method: &str| {
+        window.get_by_label(&format!("Method: {method}")).accesskit_node().toggled()
+            == Some(egui::accesskit::Toggled::True)
+    };
+    assert!(chosen(&window, "Recommended") && !chosen(&window, "ft-sam"));
+    window.get_by_label("Method: ft-sam").click();
+    window.run();
+    assert!(chosen(&window, "ft-sam") && !chosen(&window, "Recommended"));
+}
+
+#[test]
+fn nothing_is_offered_for_repair_where_nothing_was_found() {
+    let mut audit = example::audit();
+    audit.verdict = Verdict::NoEvidence;
+    assert!(open(App::with_audit(audit)).query_by_label("Step 4: Repair").is_none());
+    assert!(empty().query_by_label("Step 4: Repair").is_none());
+}
+
+#[test]
+fn a_repair_shows_its_curves_and_stops() {
+    let mut window = at_repair();
+    let ctx = window.ctx.clone();
+    window.state_mut().run_repair(&ctx, half_repaired);
+    assert!(wait(&mut window, 20, |w| w.query_by_label("1 min 20 s left").is_some()));
+    assert!(window.query_by_label("Repair by unlearning, pass 2 of 3").is_some());
+    let curves = "Curves of the repair: with unlearning clean accuracy is 97.1 %, the trigger works on 2.0 %";
+    assert!(window.query_by_label(curves).is_some());
+    assert!(window.get_by_label("Start audit").accesskit_node().is_disabled(), "one job at a time");
+    window.get_by_label("Stop").click();
+    assert!(wait(&mut window, 20, |w| !w.state().is_running()));
+    assert!(window.query_by_label_contains("stopped before the repaired model was written").is_some());
+    assert!(window.query_by_label("Start repair").is_some(), "another try");
+}
+
+#[test]
+fn a_finished_repair_is_shown_before_and_after() {
+    let mut window = repaired(repair_example::report(true));
+    assert!(window.query_by_label("Repaired: the aim is met, and the second audit finds nothing").is_some());
+    for number in ["98.3 %", "97.1 %", "98.9 %", "2.1 %"] {
+        assert!(window.query_all_by_label(number).count() >= 1, "no {number}");
+    }
+    let picture = "With the trigger 1 of speed limit 30: the suspect says no entry, the repaired model speed limit 30";
+    assert!(window.query_by_label(picture).is_some());
+    assert!(window.query_by_label_contains("The attacker's own trigger is unknown").is_some());
+    assert!(window.query_by_label("Export…").is_some() && window.query_by_label("Scan again").is_some());
+    window.get_by_label("Other method").click();
+    window.run();
+    assert!(window.query_by_label("Start repair").is_some());
+}
+
+#[test]
+fn a_repair_that_is_not_clean_says_so() {
+    let window = repaired(repair_example::report(false));
+    assert!(window.query_by_label_contains("Better, but not clean").is_some());
+    assert!(window.query_by_label("Infected (confirmed)").is_some());
+}
+
+#[test]
+fn an_export_that_cannot_be_done_is_a_sentence() {
+    let mut window = repaired(repair_example::report(true));
+    let ctx = window.ctx.clone();
+    window.state_mut().export(&ctx, "/nowhere/repaired.onnx".into());
+    assert!(wait(&mut window, 20, |w| w.query_by_label("The repaired model was not exported").is_some()));
 }
 
 /// An audit that stays in the middle until it is stopped.
@@ -352,6 +496,30 @@ fn pictures_for_people() {
         show(App::with_audit(example::audit()), "3-detect", &|_| {});
         show(App::with_audit(example::audit()), "3-why", &|w| w.get_by_label("Why?").click());
         show(App::with_audit(example::audit()), "4-inspect", &|w| w.get_by_label("3 no entry").click());
+        let repair = |w: &mut Window, done: bool| {
+            w.get_by_label("Step 4: Repair").click();
+            w.run_steps(2);
+            let ctx = w.ctx.clone();
+            if done {
+                w.state_mut().run_repair(&ctx, |_, events| {
+                    curve(events);
+                    Ok(repair_example::report(true))
+                });
+                assert!(wait(w, 20, |w| w.state().repaired().is_some()));
+            } else {
+                w.state_mut().run_repair(&ctx, half_repaired);
+                assert!(wait(w, 20, |w| w.query_by_label("1 min 20 s left").is_some()));
+            }
+        };
+        show(App::with_audit(example::audit()), "6-repair", &|w| w.get_by_label("Step 4: Repair").click());
+        show(App::with_audit(example::audit()), "6-repairing", &|w| repair(w, false));
+        show(App::with_audit(example::audit()), "6-repaired", &|w| repair(w, true));
+        show(App::with_audit(example::audit()), "6-repaired-below", &|w| {
+            repair(w, true);
+            w.run_steps(3);
+            w.get_by_label("What this does not prove").scroll_to_me();
+            w.run_steps(12);
+        });
         show(App::with_audit(example::audit()), "5-expert", &|w| w.get_by_label("Expert settings").click());
     }
 }
@@ -387,5 +555,25 @@ fn picture_of_a_label() {
     compare("label-dark", Theme::Dark, App::with_audit(example::audit()), |window| {
         window.get_by_label("3 no entry").click();
         window.run();
+    });
+}
+
+#[test]
+fn picture_of_the_repair_methods() {
+    compare("repair-light", Theme::Light, App::with_audit(example::audit()), |window| {
+        window.get_by_label("Step 4: Repair").click();
+        window.run();
+    });
+}
+
+#[test]
+fn picture_of_a_finished_repair() {
+    compare("repaired-light", Theme::Light, App::with_audit(example::audit()), |window| {
+        let ctx = window.ctx.clone();
+        window.state_mut().run_repair(&ctx, |_, events| {
+            curve(events);
+            Ok(repair_example::report(true))
+        });
+        assert!(wait(window, 20, |w| w.state().repaired().is_some()));
     });
 }

@@ -98,6 +98,12 @@ impl App {
         }
     }
 
+    /// Writes the repaired model to `path`, as if a dialog had been answered with it.
+    pub fn export(&mut self, ctx: &Context, path: PathBuf) {
+        self.act(Command::ExportTo(path), ctx, None);
+        ctx.request_repaint();
+    }
+
     /// Lets the path be typed where no dialog can be opened.
     pub(super) fn type_export(&mut self) {
         self.repair.typed = self.export_file().map(|file| file.display().to_string());

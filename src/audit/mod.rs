@@ -1,7 +1,7 @@
 //! The audit: what was opened, the settings, evidence, findings and the verdict, as one document.
 //!
 //! In: an [`Order`] (paths and settings). Out: an [`Audit`], plain data that window, command line and
-//! reports show. [`run`] does the work and streams [`Event`]s.
+//! reports show. [`run`] does the work and streams [`Event`]s. [`repairing`] goes on from an audit to a repaired file.
 //! Never prints, never draws; a detector never decides, [`verdict`] does.
 
 mod budget;
