@@ -394,7 +394,7 @@ fn a_repair_shows_its_curves_and_stops() {
     assert!(window.query_by_label("Repair by unlearning, pass 2 of 3").is_some());
     let curves = "Curves of the repair: with unlearning clean accuracy is 97.1 %, the trigger works on 2.0 %";
     assert!(window.query_by_label(curves).is_some());
-    assert!(window.get_by_label("Start audit").accesskit_node().is_disabled(), "one job at a time");
+    assert!(window.query_by_label("Start audit").is_none(), "one job at a time");
     window.get_by_label("Stop").click();
     assert!(wait(&mut window, 20, |w| !w.state().is_running()));
     assert!(window.query_by_label_contains("stopped before the repaired model was written").is_some());

@@ -187,12 +187,9 @@ impl Repaired<'_> {
                     let wrong = answer != before.truth;
                     let colors = Colors::of(ui);
                     let color = if wrong { colors.verdict(Verdict::Infected).ink } else { colors.text };
-                    ui.add(Label::new(RichText::new(*when).small().color(colors.weak)));
-                    let mark = if wrong { "✗ " } else { "" };
-                    ui.add(
-                        Label::new(RichText::new(format!("{mark}{name}")).text_style(theme::strong()).color(color))
-                            .truncate(),
-                    );
+                    let when = format!("{when}{}", if wrong { ", wrong" } else { "" });
+                    ui.add(Label::new(RichText::new(when).small().color(colors.weak)));
+                    ui.add(Label::new(RichText::new(name).text_style(theme::strong()).color(color)).truncate());
                 }
                 ui.add_space(6.0);
             }
