@@ -198,6 +198,9 @@ fn an_unknown_method_is_wrong_use() {
     repair.args(["--method", "magic"]);
     let Ended { status, err, .. } = ended(repair);
     assert_eq!(status, 2, "{err}");
+    let mut seeded = bench.usual();
+    seeded.args(["--seed", "3"]);
+    assert_eq!(ended(seeded).status, 2, "the seed is the audit's");
     contains(&err, &["magic", "--method", "auto", "unlearning", "ft-sam", "clp"]);
 }
 

@@ -296,7 +296,7 @@ fn the_sample_is_opened_audited_and_explained_by_three_clicks() {
 fn sample_is_repaired_exported_and_opened(window: &mut Window) {
     window.get_by_label("Step 4: Repair").click();
     window.run();
-    window.get_by_label("Method: unlearning").click();
+    window.get_by_label("Method: Unlearning").click();
     window.run();
     window.get_by_label("Start repair").click();
     assert!(wait(window, 20, |w| w.state().is_running()), "the repair never started");
@@ -371,10 +371,10 @@ fn the_repair_offers_methods_with_their_price_and_the_recommended_ones_first() {
         window.get_by_label(&format!("Method: {method}")).accesskit_node().toggled()
             == Some(egui::accesskit::Toggled::True)
     };
-    assert!(chosen(&window, "Recommended") && !chosen(&window, "ft-sam"));
-    window.get_by_label("Method: ft-sam").click();
+    assert!(chosen(&window, "Recommended") && !chosen(&window, "FT-SAM"));
+    window.get_by_label("Method: FT-SAM").click();
     window.run();
-    assert!(chosen(&window, "ft-sam") && !chosen(&window, "Recommended"));
+    assert!(chosen(&window, "FT-SAM") && !chosen(&window, "Recommended"));
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub enum Command {
     TrySample,
     /// Start the audit.
     Start,
-    /// Stop the audit.
+    /// Stop the audit or the repair.
     Stop,
     /// Go to a step.
     Show(Step),

@@ -47,6 +47,17 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A method of repair by the name people know: "Unlearning", "FT-SAM".
+pub fn method(name: &str) -> String {
+    match name {
+        "ft-sam" | "sau" | "anp" | "clp" => name.to_uppercase(),
+        _ => {
+            let mut letters = name.chars();
+            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+        }
+    }
+}
+
 /// The last part of a path, or the whole where it has none.
 pub fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
@@ -99,6 +110,7 @@ mod tests {
         assert_eq!(count(12), "12");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(counted(1, "image", "images"), "1 image");
+        assert_eq!(["unlearning", "ft-sam", ""].map(method), ["Unlearning", "FT-SAM", ""]);
         assert_eq!(duration(80.2), "1 min 20 s");
         assert_eq!(duration(7500.0), "2 h 5 min");
         assert_eq!(duration(f64::NAN), "0 s");

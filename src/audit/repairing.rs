@@ -127,6 +127,21 @@ impl RepairReport {
         self.meets_aim && self.scan_finds_nothing()
     }
 
+    /// `(label, accuracy before, after)` of the at most `most` labels with images that changed most, in the order of
+    /// their labels, and how many there are beside.
+    pub fn changed_most(&self, most: usize) -> (Vec<(usize, f32, f32)>, usize) {
+        let pairs = self.before.by_label.iter().zip(&self.after.by_label).enumerate();
+        let mut all: Vec<(usize, f32, f32)> =
+            pairs.filter_map(|(label, (before, after))| Some((label, (*before)?, (*after)?))).collect();
+        let hidden = all.len().saturating_sub(most);
+        if hidden > 0 {
+            all.sort_by(|a, b| (b.2 - b.1).abs().total_cmp(&(a.2 - a.1).abs()));
+            all.truncate(most);
+            all.sort_by_key(|change| change.0);
+        }
+        (all, hidden)
+    }
+
     /// Whether the second audit came to its end and found nothing.
     pub fn scan_finds_nothing(&self) -> bool {
         self.scanned_again.as_ref().is_some_and(|again| again.verdict == Verdict::NoEvidence && !again.stopped)

@@ -57,31 +57,16 @@ fn numbers(report: &RepairReport) -> String {
 
 fn labels(report: &RepairReport) -> String {
     let names = report.scanned_again.as_ref().map(|again| again.images.names.as_slice()).unwrap_or_default();
-    let mut changes: Vec<(usize, f32, f32)> = report
-        .before
-        .by_label
-        .iter()
-        .zip(&report.after.by_label)
-        .enumerate()
-        .filter_map(|(label, (before, after))| Some((label, (*before)?, (*after)?)))
-        .collect();
-    let all = changes.len();
-    if all > MANY_LABELS {
-        changes.sort_by(|a, b| (b.2 - b.1).abs().total_cmp(&(a.2 - a.1).abs()));
-        changes.truncate(MANY_LABELS);
-        changes.sort_by_key(|change| change.0);
-    }
+    let (changes, hidden) = report.changed_most(MANY_LABELS);
     let mut rows = vec![["Label", "Name", "Right before", "Right after"].map(str::to_owned).to_vec()];
     rows.extend(changes.iter().map(|&(label, before, after)| {
         let name = names.get(label).filter(|name| **name != label.to_string()).map_or("", String::as_str);
         vec![label.to_string(), cut(name, NAME_LENGTH), words::percent(before), words::percent(after)]
     }));
     let mut text = columns(&[Align::Right, Align::Left, Align::Right, Align::Right], &rows);
-    if all > changes.len() {
-        text.push_str(&format!(
-            "{} that changed less; --json has them all\n",
-            words::counted(all - changes.len(), "label", "labels")
-        ));
+    if hidden > 0 {
+        let labels = words::counted(hidden, "label", "labels");
+        text.push_str(&format!("{labels} that changed less; --json has them all\n"));
     }
     text
 }

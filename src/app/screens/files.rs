@@ -63,7 +63,7 @@ impl Files<'_> {
             let response = ui
                 .vertical_centered(|ui| ui.add_enabled(!self.stopping, button))
                 .inner
-                .accessible_name(if self.stopping { "Stopping the audit" } else { "Stop the audit" })
+                .accessible_name(if self.stopping { "Stopping the work" } else { "Stop the work" })
                 .on_hover_text(Command::Stop.hint(ui.ctx()));
             if response.clicked() {
                 commands.send(Command::Stop);

@@ -5,7 +5,7 @@ use crate::app::command::{Command, Commands};
 use crate::app::known::Known;
 use crate::app::repairing::Repairing;
 use crate::app::theme::{self, Colors};
-use crate::app::widgets::{Pictures, heading, primary_button, repair_legend, repair_plot, trouble, weak};
+use crate::app::widgets::{Pictures, heading, repair_legend, repair_plot, trouble, weak};
 use crate::app::words;
 use crate::audit::{Audit, Verdict};
 use crate::repair::{self, Aim};
@@ -66,7 +66,20 @@ impl RepairScreen<'_> {
                 words::counted(n, "recovered trigger", "recovered triggers")
             ),
         };
-        heading(ui, "Repair this model");
+        ui.horizontal(|ui| {
+            heading(ui, "Repair this model");
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let primary = Colors::of(ui).primary;
+                let text = RichText::new(Command::StartRepair.text()).text_style(theme::strong()).color(primary.ink);
+                let start = egui::Button::new(text)
+                    .fill(primary.ground)
+                    .stroke(egui::Stroke::NONE)
+                    .min_size(egui::vec2(150.0, 32.0));
+                if ui.add(start).on_hover_text(Command::StartRepair.tooltip()).clicked() {
+                    commands.send(Command::StartRepair);
+                }
+            });
+        });
         ui.add(Label::new(found).wrap());
         theme::card(ui).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
@@ -84,16 +97,16 @@ impl RepairScreen<'_> {
             ui.set_min_width(ui.available_width());
             heading(ui, "Method");
             theme::outline(ui);
-            let order: Vec<&str> = repair::recommended(triggers > 0, true).iter().map(|m| m.name()).collect();
+            let order: Vec<String> =
+                repair::recommended(triggers > 0, true).iter().map(|m| words::method(m.name())).collect();
             let price = format!("Tries {} in this order until the aim is met, and keeps the best", order.join(", "));
             self.method(ui, None, "Recommended", &price, true, commands);
             for method in repair::methods() {
                 let possible = triggers > 0 || !method.needs_trigger();
-                self.method(ui, Some(method.name()), method.name(), method.price(), possible, commands);
+                let title = words::method(method.name());
+                self.method(ui, Some(method.name()), &title, method.price(), possible, commands);
             }
         });
-        ui.add_space(4.0);
-        primary_button(ui, Command::StartRepair, true, 200.0, commands);
     }
 
     fn method(
@@ -107,14 +120,16 @@ impl RepairScreen<'_> {
     ) {
         let chosen = self.repair.method.as_deref() == name;
         let text = RichText::new(title).text_style(theme::strong());
-        let radio = ui.add_enabled(possible, egui::RadioButton::new(chosen, text));
-        if radio.accessible_name(format!("Method: {title}")).on_hover_text(price).clicked() {
-            commands.send(Command::ChooseMethod(name.map(str::to_owned)));
-        }
-        ui.horizontal(|ui| {
-            ui.add_space(24.0);
+        ui.scope(|ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            let radio = ui.add_enabled(possible, egui::RadioButton::new(chosen, text));
+            if radio.accessible_name(format!("Method: {title}")).on_hover_text(price).clicked() {
+                commands.send(Command::ChooseMethod(name.map(str::to_owned)));
+            }
             let color = Colors::of(ui).weak;
-            ui.add(Label::new(RichText::new(price).color(color)).wrap());
+            egui::Frame::NONE.inner_margin(egui::Margin { left: 22, ..Default::default() }).show(ui, |ui| {
+                ui.add(Label::new(RichText::new(price).color(color)).wrap());
+            });
         });
     }
 }

@@ -13,7 +13,11 @@ use crate::detect::Example;
 use egui::{Button, Frame, Grid, Label, Margin, RichText, Ui};
 
 /// Width of a real picture on the screen, in points.
-const SIDE: f32 = 92.0;
+const SIDE: f32 = 108.0;
+/// With more labels than this only those that changed most are shown.
+const MANY_LABELS: usize = 20;
+/// Distance between two of them.
+const BETWEEN: f32 = 14.0;
 
 /// What is drawn.
 pub struct Repaired<'a> {
@@ -33,19 +37,19 @@ impl Repaired<'_> {
         self.numbers(ui);
         self.pictures(ui, pictures);
         self.second_audit(ui);
-        self.labels(ui);
-        theme::card(ui).show(ui, |ui| {
-            ui.set_min_width(ui.available_width());
-            heading(ui, "How it went");
-            ui.horizontal(repair_legend);
-            repair_plot(ui, &self.repair.curves, 190.0);
-        });
         theme::card(ui).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
             heading(ui, "What this does not prove");
             for limit in &self.report.limits {
                 ui.add(Label::new(format!("•  {limit}")).wrap());
             }
+        });
+        self.labels(ui);
+        theme::card(ui).show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            heading(ui, "How it went");
+            ui.horizontal(repair_legend);
+            repair_plot(ui, &self.repair.curves, 190.0);
         });
     }
 
@@ -62,8 +66,8 @@ impl Repaired<'_> {
                 let text = RichText::new(words::repaired(self.report)).text_style(egui::TextStyle::Heading);
                 ui.add(Label::new(text.color(pair.ink)).wrap());
                 let about = format!(
-                    "Method {}, {}. The suspect's file was left as it is",
-                    self.report.method,
+                    "{}, {}. The suspect's file was left as it is",
+                    words::method(&self.report.method),
                     words::duration(self.report.seconds)
                 );
                 ui.add(Label::new(RichText::new(about).color(Colors::of(ui).text)).wrap());
@@ -93,6 +97,7 @@ impl Repaired<'_> {
             None => {}
         }
         if let Some(typed) = &self.repair.typed {
+            weak(ui, "No file dialog could be opened here. Type where the repaired model should go");
             let mut text = typed.clone();
             ui.horizontal(|ui| {
                 let name = ui.label("Export to");
@@ -148,10 +153,10 @@ impl Repaired<'_> {
             ui.set_min_width(ui.available_width());
             heading(ui, "The same pictures before and after");
             weak(ui, "Above the clean picture, below the same with the recovered trigger; under each what the suspect says, then what the repaired model says");
-            let in_a_row = (ui.available_width() / (SIDE + 26.0)).floor().max(1.0) as usize;
+            let in_a_row = (ui.available_width() / (SIDE + BETWEEN)).floor().max(1.0) as usize;
             for some in pairs.chunks(in_a_row) {
                 ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = 26.0;
+                    ui.spacing_mut().item_spacing.x = BETWEEN;
                     for &(i, (before, after)) in some {
                         self.pair(ui, i, before, after, pictures);
                     }
@@ -214,6 +219,7 @@ impl Repaired<'_> {
     }
 
     fn labels(&self, ui: &mut Ui) {
+        let (shown, hidden) = self.report.changed_most(MANY_LABELS);
         theme::card(ui).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
             heading(ui, "Clean accuracy by label");
@@ -223,16 +229,16 @@ impl Repaired<'_> {
                     ui.label(RichText::new(title).color(color));
                 }
                 ui.end_row();
-                for (label, (before, after)) in
-                    self.report.before.by_label.iter().zip(&self.report.after.by_label).enumerate()
-                {
-                    let share = |share: &Option<f32>| share.map_or_else(|| "–".to_owned(), words::percent);
-                    ui.label(format!("{label} {}", self.known.name(label)));
-                    ui.label(share(before));
-                    ui.label(share(after));
+                for (label, before, after) in &shown {
+                    ui.label(format!("{label} {}", self.known.name(*label)));
+                    ui.label(words::percent(*before));
+                    ui.label(words::percent(*after));
                     ui.end_row();
                 }
             });
+            if hidden > 0 {
+                weak(ui, format!("{} that changed less are not shown", words::counted(hidden, "label", "labels")));
+            }
         });
     }
 }
