@@ -1,7 +1,7 @@
 //! The repair of the audited model, as the window sees it: what is chosen, how far it is, what came of it.
 //!
 //! The repaired file is written to a folder of the program's own, examined there, and exported where the person wants
-//! it; the folder goes away with the next repair or with the window.
+//! it; the folder goes away with the next audit of another model or with the window.
 
 use super::known::fresh;
 use crate::audit::repairing::{RepairEvent, RepairOrder, RepairReport, RepairingError, export};
@@ -21,7 +21,8 @@ pub struct Repairing {
     pub method: Option<String>,
     job: Option<Job<RepairEvent, Result<RepairReport, RepairingError>>>,
     exporting: Option<Job<(), Result<PathBuf, String>>>,
-    workshop: Option<TempDir>,
+    /// Folders of repaired files. An audit of one may be on the screen, so they go only with an unrelated audit.
+    workshops: Vec<TempDir>,
     /// Share of the whole, in `[0, 1]`.
     pub fraction: f32,
     /// What is being done.
@@ -51,7 +52,7 @@ impl Repairing {
         let folder = tempfile::tempdir()
             .map_err(|why| format!("No folder for the repaired model can be made: {why}. Make room on your disk"))?;
         let destination = folder.path().join(file_name(&audit.order.model));
-        self.workshop = Some(folder);
+        self.workshops.push(folder);
         Ok(RepairOrder { method: self.method.clone(), ..RepairOrder::of(audit, destination) })
     }
 
@@ -61,9 +62,9 @@ impl Repairing {
         wake: impl Fn() + Clone + Send + Sync + 'static,
         work: impl FnOnce(&Monitor, &(dyn Fn(RepairEvent) + Sync)) -> Result<RepairReport, RepairingError> + Send + 'static,
     ) {
-        let (method, workshop) = (self.method.take(), self.workshop.take());
+        let (method, workshops) = (self.method.take(), std::mem::take(&mut self.workshops));
         let job = Some(Job::start(Monitor::silent(), wake, work));
-        *self = Self { method, workshop, job, ..Self::default() };
+        *self = Self { method, workshops, job, ..Self::default() };
     }
 
     /// Whether a repair runs.
@@ -128,7 +129,7 @@ impl Repairing {
 
     /// Forgets the result, so that another method can be chosen.
     pub fn again(&mut self) {
-        *self = Self::default();
+        *self = Self { workshops: std::mem::take(&mut self.workshops), ..Self::default() };
     }
 
     /// Forgets a repair that has nothing to do with the audit that begins.
@@ -136,7 +137,7 @@ impl Repairing {
         let file = self.report.as_ref().map(|report| report.saved.path.as_path());
         let exported = self.exported.as_ref().and_then(|e| e.as_deref().ok());
         if file != Some(order.model.as_path()) && exported != Some(order.model.as_path()) {
-            self.again();
+            *self = Self::default();
         }
     }
 

@@ -53,6 +53,12 @@ impl Repaired<'_> {
         });
     }
 
+    /// Name of a label; the second audit knows it even while another audit runs.
+    fn name(&self, label: usize) -> String {
+        let again = self.report.scanned_again.as_ref().and_then(|again| again.images.names.get(label));
+        again.cloned().unwrap_or_else(|| self.known.name(label))
+    }
+
     fn banner(&self, ui: &mut Ui, commands: &mut Commands) {
         let verdict = if self.report.is_clean() { Verdict::NoEvidence } else { Verdict::Suspicious };
         let pair = Colors::of(ui).verdict(verdict);
@@ -166,7 +172,7 @@ impl Repaired<'_> {
     }
 
     fn pair(&self, ui: &mut Ui, i: usize, before: &Example, after: &Example, pictures: &mut Pictures) {
-        let truth = self.known.name(before.truth);
+        let truth = self.name(before.truth);
         ui.vertical(|ui| {
             ui.set_width(SIDE);
             ui.spacing_mut().item_spacing.y = 2.0;
@@ -174,7 +180,7 @@ impl Repaired<'_> {
                 (Part::Before(i), &before.before, before.answer_before, after.answer_before, "Clean picture"),
                 (Part::After(i), &before.after, before.answer_after, after.answer_after, "With the trigger"),
             ] {
-                let names = [self.known.name(said.0), self.known.name(says.0)];
+                let names = [self.name(said.0), self.name(says.0)];
                 let alt = format!(
                     "{what} {} of {truth}: the suspect says {}, the repaired model {}",
                     i + 1,
@@ -230,7 +236,7 @@ impl Repaired<'_> {
                 }
                 ui.end_row();
                 for (label, before, after) in &shown {
-                    ui.label(format!("{label} {}", self.known.name(*label)));
+                    ui.label(format!("{label} {}", self.name(*label)));
                     ui.label(words::percent(*before));
                     ui.label(words::percent(*after));
                     ui.end_row();
