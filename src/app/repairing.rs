@@ -134,9 +134,9 @@ impl Repairing {
 
     /// Forgets a repair that has nothing to do with the audit that begins.
     pub fn keep_for(&mut self, order: &Order) {
-        let file = self.report.as_ref().map(|report| report.saved.path.as_path());
-        let exported = self.exported.as_ref().and_then(|e| e.as_deref().ok());
-        if file != Some(order.model.as_path()) && exported != Some(order.model.as_path()) {
+        let ours = self.workshops.iter().any(|folder| order.model.starts_with(folder.path()));
+        let exported = self.exported.as_ref().is_some_and(|e| e.as_ref().is_ok_and(|path| *path == order.model));
+        if !ours && !exported {
             *self = Self::default();
         }
     }
