@@ -6,8 +6,6 @@ use std::path::Path;
 
 /// Larger files are no preprocessing.
 const MAX_BYTES: u64 = 64 << 10;
-/// Larger pictures are not classified.
-const MAX_SIDE: usize = 4096;
 
 /// Reads and checks it.
 ///
@@ -22,26 +20,9 @@ pub fn read(path: &Path) -> Result<Preprocessing> {
     let text = std::fs::read_to_string(path).map_err(failed)?;
     let preprocessing: Preprocessing = serde_json::from_str(&text)
         .map_err(|why| anyhow!("{name} is not a preprocessing as \"poisdetc inspect --json\" writes them: {why}"))?;
-    match wrong(&preprocessing) {
+    match preprocessing.nonsense() {
         Some(why) => Err(anyhow!("the preprocessing in {name} makes no sense: {why}")),
         None => Ok(preprocessing),
-    }
-}
-
-fn wrong(p: &Preprocessing) -> Option<&'static str> {
-    let finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
-    if !p.size.iter().all(|side| (1..=MAX_SIDE).contains(side)) {
-        Some("its size must lie between 1 and 4096")
-    } else if ![1, 3].contains(&p.channels) {
-        Some("there must be 1 or 3 channels")
-    } else if p.mean.len() != p.channels || p.std.len() != p.channels {
-        Some("mean and std need one number for each channel")
-    } else if !(finite(&p.mean) && finite(&p.std) && p.scale.is_finite() && p.scale > 0.0) {
-        Some("scale, mean and std must be finite, and scale positive")
-    } else if p.std.iter().any(|&s| s <= 0.0) {
-        Some("std must be positive")
-    } else {
-        None
     }
 }
 

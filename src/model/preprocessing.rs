@@ -5,6 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Larger pictures are not classified.
+const MAX_SIDE: usize = 4096;
+
 /// Order of the colour channels a model was trained with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,6 +48,24 @@ impl Preprocessing {
             mean: vec![0.0; channels],
             std: vec![1.0; channels],
             name: "0 to 1".into(),
+        }
+    }
+
+    /// Why nothing can be preprocessed so; files may say anything.
+    pub fn nonsense(&self) -> Option<&'static str> {
+        let finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
+        if !self.size.iter().all(|side| (1..=MAX_SIDE).contains(side)) {
+            Some("its size must lie between 1 and 4096")
+        } else if ![1, 3].contains(&self.channels) {
+            Some("there must be 1 or 3 channels")
+        } else if self.mean.len() != self.channels || self.std.len() != self.channels {
+            Some("mean and std need one number for each channel")
+        } else if !(finite(&self.mean) && finite(&self.std) && self.scale.is_finite() && self.scale > 0.0) {
+            Some("scale, mean and std must be finite, and scale positive")
+        } else if self.std.iter().any(|&s| s <= 0.0) {
+            Some("std must be positive")
+        } else {
+            None
         }
     }
 }

@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 /// Larger files are no audit.
 const MAX_BYTES: u64 = 512 << 20;
 
+/// Shots a label that an audit may have.
+const SHOTS: std::ops::RangeInclusive<usize> = 1..=1000;
+
 /// Why an earlier audit cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -63,6 +66,15 @@ impl Earlier {
     pub fn infected(&self) -> Vec<Target> {
         let infected = self.labels.iter().filter(|l| l.verdict == Verdict::Infected);
         infected.map(|l| Target { label: l.label, size: l.trigger.as_ref().and_then(|t| t.size) }).collect()
+    }
+
+    /// What no audit says: the file may be anybody's.
+    fn nonsense(&self) -> Option<String> {
+        if let Some(why) = self.preprocessing.nonsense() {
+            return Some(format!("its preprocessing makes no sense: {why}"));
+        }
+        let shots = self.settings.shots;
+        (!SHOTS.contains(&shots)).then(|| format!("{shots} shots a label are not from 1 to 1000"))
     }
 
     /// The repair of everything it found in `model`, with `images`, into `destination`. The reference it was compared
@@ -187,6 +199,9 @@ pub fn read(path: &Path) -> Result<Earlier, EarlierError> {
             super::json::SCHEMA
         )));
     }
+    if let Some(why) = earlier.nonsense() {
+        return Err(wrong(why));
+    }
     Ok(earlier)
 }
 
@@ -226,5 +241,14 @@ mod tests {
         let newer = json::text(&example::audit()).replace("\"schema\": 1", "\"schema\": 7");
         std::fs::write(&path, newer).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("version 7"));
+        for (field, value, said) in
+            [("preprocessing/size/0", 1_u64 << 40, "size"), ("settings/shots", 1_u64 << 40, "shots")]
+        {
+            let mut audit: serde_json::Value = serde_json::from_str(&json::text(&example::audit())).unwrap();
+            *audit.pointer_mut(&format!("/{field}")).unwrap() = serde_json::json!(value);
+            std::fs::write(&path, audit.to_string()).unwrap();
+            let sentence = read(&path).unwrap_err().to_string();
+            assert!(sentence.contains(said), "{sentence}");
+        }
     }
 }
