@@ -112,10 +112,8 @@ fn every_repair_on_every_infected_model() {
         let truth = TrueTrigger::read(&entry["triggers"][0], model.input.channels);
         let proof = parts.proof.sample(2000, seed);
         let triggers = [recovered(&suspect, &split.search, target)];
-        let others = (1..4).map(|i| recovered(&suspect, &split.search, (target + i) % model.classes).size());
-        let usual_size = Some(others.sum::<f32>() / 3.0);
         let aim = Aim::default();
-        let problem = Problem::new(&suspect, &parts, &triggers, usual_size, aim, seed, &silent).unwrap();
+        let problem = Problem::new(&suspect, &parts, &triggers, aim, seed, &silent).unwrap();
         let true_before = truth.success(&suspect, &proof, target);
         for method in methods().into_iter().filter(|m| wanted("POISDETC_METHODS", m.name())) {
             let start = Instant::now();

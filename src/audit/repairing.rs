@@ -39,8 +39,6 @@ pub struct RepairOrder {
     pub per_label: Vec<usize>,
     /// Labels to repair; none where the audit confirmed none.
     pub infected: Vec<Target>,
-    /// Median size of the smallest triggers, as the audit found it.
-    pub usual_size: Option<f32>,
     /// One method by its name; the recommended ones in order where absent.
     pub method: Option<String>,
     /// What to reach.
@@ -61,7 +59,6 @@ impl RepairOrder {
             sha256: audit.model.sha256.clone(),
             per_label: audit.images.per_label.clone(),
             infected: infected.map(|l| Target { label: l.label, size: l.trigger.as_ref().map(|t| t.size) }).collect(),
-            usual_size: audit.labels.iter().find_map(|l| l.trigger.as_ref()?.usual_size),
             method: None,
             aim: Aim::default(),
             destination,

@@ -5,6 +5,7 @@
 //! [`Change`] and what it does on images held back from it. One file a method, one line in
 //! [`methods`]; nothing here knows a file format or a screen.
 
+mod block;
 mod clp;
 mod disturbance;
 mod drive;

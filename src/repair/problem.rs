@@ -62,9 +62,6 @@ pub struct Problem<'a> {
     pub parts: &'a Parts,
     /// The recovered triggers of all infected labels; may be empty.
     pub triggers: &'a [Trigger],
-    /// Median size of the smallest triggers over all labels of the suspect, as the audit found it, in `[0, 1]`: a
-    /// trigger as large is natural. `None` where it is not known.
-    pub usual_size: Option<f32>,
     /// What the repair must reach.
     pub aim: Aim,
     /// Every random number comes from this.
@@ -82,13 +79,12 @@ impl<'a> Problem<'a> {
         suspect: &'a Classifier,
         parts: &'a Parts,
         triggers: &'a [Trigger],
-        usual_size: Option<f32>,
         aim: Aim,
         seed: Seed,
         monitor: &Monitor,
     ) -> Result<Self, RepairError> {
         let before = measure(suspect, &parts.validation, triggers, monitor)?;
-        Ok(Self { suspect, parts, triggers, usual_size, aim, seed, before })
+        Ok(Self { suspect, parts, triggers, aim, seed, before })
     }
 
     /// What a change makes of the suspect on the validation images.

@@ -66,7 +66,7 @@ fn without_images_pruning_alone_is_recommended_and_silences_the_loud_channel_onl
     parameters.insert("conv2.weight".into(), weight.broadcast_mul(&factors).unwrap());
     let loud = network.with_parameters(parameters);
     let (parts, silent) = (no_images(), Monitor::silent());
-    let problem = Problem::new(&loud, &parts, &[], None, Aim::default(), Seed(1), &silent).unwrap();
+    let problem = Problem::new(&loud, &parts, &[], Aim::default(), Seed(1), &silent).unwrap();
     let done = repair(&problem, &recommended, &|_, _| {}, &silent).unwrap();
     assert_eq!(done.change.parameters.keys().collect::<Vec<_>>(), ["conv2.bias", "conv2.weight"]);
     let kernels = done.change.parameters["conv2.weight"].flatten_from(1).unwrap().abs().unwrap();
@@ -77,7 +77,7 @@ fn without_images_pruning_alone_is_recommended_and_silences_the_loud_channel_onl
 #[test]
 fn a_method_that_lacks_something_says_what() {
     let (network, parts, silent) = (network(), no_images(), Monitor::silent());
-    let problem = Problem::new(&network, &parts, &[], None, Aim::default(), Seed(1), &silent).unwrap();
+    let problem = Problem::new(&network, &parts, &[], Aim::default(), Seed(1), &silent).unwrap();
     let lacks = |name: &str| repair(&problem, &[method(name).unwrap()], &|_, _| {}, &silent).unwrap_err().to_string();
     assert!(lacks("unlearning").contains("recovered trigger"));
     assert!(lacks("ft-sam").contains("clean images"));

@@ -1,42 +1,45 @@
 //! Unlearning with the recovered trigger (Neural Cleanse, Wang et al., IEEE S&P 2019, section VI): the model is shown
 //! stamped pictures with their true labels until the trigger means nothing.
 //!
-//! The recovered trigger is only near the attacker's, so it is never shown twice alike: it is shifted, made weaker and
-//! stronger. And a model that has unlearned it may still know the attacker's, so the search is run again on it, and
-//! what is found is unlearned too, until the smallest trigger is as large as those of honest labels (after the
-//! alternation of BTI-DBF, Xu et al., ICLR 2024). Pictures of the target label are not stamped.
+//! The recovered trigger is only near the attacker's: a model that has unlearned it may still know the other. So in every
+//! round blocks of colour that work on the model as it is now are searched for in the mark's place, and additive
+//! patterns that turn most pictures (after the alternation of BTI-DBF, Xu et al., ICLR 2024); what is found is unlearned too, varied so that it
+//! is never shown twice alike. Pictures of the target label are not stamped.
 
-use super::disturbance::{Disturbance, blocks, universal};
+use super::block::{Block, working};
+use super::disturbance::{Disturbance, universal};
 use super::tune::{Batch, Learner, Schedule, fine_tune};
 use super::{Point, Problem, Repair, RepairError};
 use crate::detect::Trigger;
-use crate::detect::neural_cleanse::{Hunt, Search};
 use crate::images::ImageSet;
 use crate::model::{Change, Classifier};
 use crate::progress::Monitor;
 use crate::tensor::{Random, log_softmax};
 use crate::train::augmented;
 use candle_core::Tensor;
-use std::collections::BTreeSet;
 
 /// See the module.
 pub struct Unlearning;
 
 /// Passes of one round.
-const SCHEDULE: Schedule = Schedule { method: "unlearning", passes: 3, at_least: 3, batch: 32, rate: 0.01 };
-/// Rounds of searching and unlearning, at least and at most.
-const FEWEST_ROUNDS: usize = 2;
-const ROUNDS: usize = 10;
+const SCHEDULE: Schedule = Schedule { method: "unlearning", passes: 5, at_least: 5, batch: 32, rate: 0.005 };
+/// Rounds of searching and unlearning.
+const ROUNDS: usize = 4;
+/// Share of a round that the search takes.
+const SEARCH: f32 = 0.3;
 /// Share of the pictures of a batch that are stamped (BackdoorBench: a fifth; the trigger is inexact here).
 const STAMPED: f32 = 0.5;
+/// What stamped pictures get: a block found, any block in the mark's place, an additive pattern; the rest the mark itself.
+const FOUND_BLOCK: f32 = 0.25;
+const ANY_BLOCK: f32 = 0.25;
+const ADDED: f32 = 0.3;
 /// Weight of the true label in what the model should say; the rest is what the suspect says of the clean picture.
-const TRUE_LABEL: f32 = 0.3;
-/// Length of the additive patterns that are searched in every round.
-const RADIUS: f64 = 1.5;
-/// A trigger of at least this share of the usual size is a natural one: every label has it.
-const NATURAL: f32 = 0.6;
-/// Where the usual size is not known: so many times the smallest trigger that was found first.
-const NATURAL_BESIDE_FIRST: f32 = 6.0;
+const TRUE_LABEL: f32 = 0.1;
+/// Euclidean length of the additive patterns, and how many are searched in every round for each trigger.
+const RADIUS: f64 = 2.0;
+const PATTERNS: usize = 2;
+/// Found blocks of a round that are measured like recovered triggers.
+const MEASURED: usize = 2;
 
 impl Repair for Unlearning {
     fn name(&self) -> &'static str {
@@ -45,7 +48,7 @@ impl Repair for Unlearning {
 
     fn price(&self) -> &'static str {
         "Shows the model pictures with the recovered trigger and their true labels until it ignores the trigger. Needs \
-         a recovered trigger and clean images; changes all weights a little; some seconds to a few minutes"
+         a recovered trigger and clean images; changes all weights a little; one to a few minutes"
     }
 
     fn needs_trigger(&self) -> bool {
@@ -53,26 +56,75 @@ impl Repair for Unlearning {
     }
 
     fn run(&self, problem: &Problem, watch: &(dyn Fn(Point) + Sync), monitor: &Monitor) -> Result<Change, RepairError> {
-        let mut pool: Vec<Disturbance> = problem.triggers.iter().cloned().map(Disturbance::Stamp).collect();
-        let smallest = problem.triggers.iter().map(Trigger::size).fold(f32::INFINITY, f32::min);
-        let natural = problem.usual_size.map_or(NATURAL_BESIDE_FIRST * smallest, |usual| NATURAL * usual);
+        let mut pool = Pool::new(problem.triggers);
+        let mut known: Vec<Trigger> = problem.triggers.to_vec();
         let mut change = Change::default();
         for round in 0..ROUNDS {
             let share = |part: f32| (round as f32 + part) / ROUNDS as f32;
             monitor.step("Looking for what is left of the trigger", share(0.0));
             let current = change.apply(problem.suspect)?;
-            let mut found = fresh(problem, &current, round, monitor)?;
-            if round >= FEWEST_ROUNDS && !found.iter().any(Disturbance::is_stamp) {
-                found.extend(left_over(problem, &current, natural, round, monitor)?);
-                if !found.iter().any(Disturbance::is_stamp) {
-                    break;
-                }
-            }
-            pool.extend(found);
-            let told = |p: Point| watch(Point { done: share(p.done), ..p });
-            change = unlearned(problem, &current, &pool, round, &told, &monitor.part(share(0.1), share(1.0)))?;
+            known.extend(pool.grow(problem, &current, round, monitor)?);
+            // A block that was found counts as much as the mark: both must stop working.
+            let wider = Problem { triggers: &known, before: problem.before.clone(), ..*problem };
+            let told = |p: Point| watch(Point { done: share(SEARCH + (1.0 - SEARCH) * p.done), ..p });
+            change = unlearned(&wider, &current, &pool, round, &told, &monitor.part(share(SEARCH), share(1.0)))?;
         }
         Ok(change)
+    }
+}
+
+/// What pictures are stamped with.
+struct Pool<'a> {
+    marks: &'a [Trigger],
+    blocks: Vec<Block>,
+    added: Vec<Disturbance>,
+}
+
+impl<'a> Pool<'a> {
+    fn new(marks: &'a [Trigger]) -> Self {
+        Self { marks, blocks: Vec::new(), added: Vec::new() }
+    }
+
+    /// Searches on the model as it is now. Blocks of all rounds are kept, patterns of the last; the best new blocks come back as
+    /// triggers.
+    fn grow(
+        &mut self,
+        problem: &Problem,
+        current: &Classifier,
+        round: usize,
+        monitor: &Monitor,
+    ) -> Result<Vec<Trigger>, RepairError> {
+        let seed = problem.seed.of("disturbance").nth(round);
+        let mut new = Vec::new();
+        self.added.clear();
+        for (i, mark) in self.marks.iter().enumerate() {
+            let seed = seed.nth(i);
+            let found = working(problem, current, mark, seed.of("blocks"), monitor)?;
+            for block in found.iter().take(MEASURED) {
+                new.push(block.trigger(mark)?);
+            }
+            self.blocks.extend(found);
+            for k in 0..PATTERNS {
+                let seed = seed.of("universal").nth(k);
+                self.added.push(universal(problem, current, mark.label, RADIUS, seed, monitor)?);
+            }
+        }
+        Ok(new)
+    }
+
+    /// One of them, for one picture.
+    fn draw(&self, random: &mut Random) -> Result<Disturbance, RepairError> {
+        let mark = &self.marks[random.below(self.marks.len())];
+        let kind = random.uniform(0.0, 1.0);
+        Ok(if kind < FOUND_BLOCK && !self.blocks.is_empty() {
+            Disturbance::Block(self.blocks[random.below(self.blocks.len())].clone())
+        } else if kind < FOUND_BLOCK + ANY_BLOCK {
+            Disturbance::Block(Block::random(mark, random)?)
+        } else if kind < FOUND_BLOCK + ANY_BLOCK + ADDED {
+            self.added[random.below(self.added.len())].clone()
+        } else {
+            Disturbance::Stamp(mark.clone())
+        })
     }
 }
 
@@ -80,7 +132,7 @@ impl Repair for Unlearning {
 fn unlearned(
     problem: &Problem,
     current: &Classifier,
-    pool: &[Disturbance],
+    pool: &Pool<'_>,
     round: usize,
     watch: &(dyn Fn(Point) + Sync),
     monitor: &Monitor,
@@ -116,46 +168,10 @@ fn wanted_answers(
     Ok(((truth * f64::from(TRUE_LABEL))? + (said * f64::from(1.0 - TRUE_LABEL))?)?)
 }
 
-/// Blocks and additive patterns that turn pictures into the infected labels, on the model as it is now.
-fn fresh(
-    problem: &Problem,
-    current: &Classifier,
-    round: usize,
-    monitor: &Monitor,
-) -> Result<Vec<Disturbance>, RepairError> {
-    let seed = problem.seed.of("disturbance").nth(round);
-    let mut found = Vec::new();
-    for (i, trigger) in problem.triggers.iter().enumerate() {
-        found.extend(blocks(problem, current, trigger, seed.of("blocks").nth(i), monitor)?);
-        found.push(universal(problem, current, trigger.label, RADIUS, seed.of("universal").nth(i), monitor)?);
-    }
-    Ok(found)
-}
-
-/// Triggers towards the same labels that the model still knows and that are too small to be natural.
-fn left_over(
-    problem: &Problem,
-    current: &Classifier,
-    natural: f32,
-    round: usize,
-    monitor: &Monitor,
-) -> Result<Vec<Disturbance>, RepairError> {
-    let how = Search::quick();
-    let seed = problem.seed.of("left over").nth(round);
-    let labels: BTreeSet<usize> = problem.triggers.iter().map(|t| t.label).collect();
-    let mut left = Vec::new();
-    for label in labels {
-        let mut hunt = Hunt::new(current, &problem.parts.repair, label, &how, seed)?;
-        hunt.advance(how.steps, monitor)?;
-        left.extend(hunt.trigger().filter(|t| t.reached && t.size() < natural).map(Disturbance::Stamp));
-    }
-    Ok(left)
-}
-
 /// The batch `x` with a varied trigger on about half of the pictures that are not of its label.
 fn stamped(
     x: &Tensor,
-    pool: &[Disturbance],
+    pool: &Pool<'_>,
     images: &ImageSet,
     indices: &[usize],
     random: &mut Random,
@@ -163,7 +179,7 @@ fn stamped(
     let mut rows = Vec::with_capacity(indices.len());
     for (row, &i) in indices.iter().enumerate() {
         let picture = x.narrow(0, row, 1)?;
-        let disturbance = &pool[random.below(pool.len())];
+        let disturbance = pool.draw(random)?;
         let stamps = random.chance(STAMPED) && images.labels[i] != disturbance.label();
         rows.push(if stamps { disturbance.varied(&picture, random)? } else { picture });
     }

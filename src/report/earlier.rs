@@ -102,17 +102,11 @@ impl Earlier {
             sha256: self.model.sha256.clone(),
             per_label: self.images.per_label.clone(),
             infected: self.infected(),
-            usual_size: self.usual_size(),
             method: None,
             aim: Aim::default(),
             destination,
             overwrite: Overwrite::Never,
         }
-    }
-
-    /// Median size of the smallest triggers over all labels.
-    pub fn usual_size(&self) -> Option<f32> {
-        self.labels.iter().find_map(|l| l.trigger.as_ref()?.usual_size)
     }
 }
 
@@ -134,8 +128,6 @@ pub struct EarlierLabel {
 pub struct EarlierTrigger {
     /// Share of the picture it covers.
     pub size: Option<f32>,
-    /// Median size over all labels.
-    pub usual_size: Option<f32>,
 }
 
 /// How the audit was done.
@@ -226,7 +218,6 @@ mod tests {
         let repair = earlier.repair(order.model.clone(), order.images.clone(), "repaired.onnx".into());
         assert_eq!(repair, RepairOrder::of(&audit, "repaired.onnx".into()));
         assert_eq!(repair.infected, [Target { label: 1, size: Some(0.05) }]);
-        assert!(repair.usual_size.is_some());
     }
 
     #[test]

@@ -184,7 +184,7 @@ fn repaired(
         }
     };
     let repaired = forwarded(monitor, &told, |monitor| {
-        let problem = Problem::new(&subject.suspect, &parts, triggers, order.usual_size, order.aim, seed, monitor)?;
+        let problem = Problem::new(&subject.suspect, &parts, triggers, order.aim, seed, monitor)?;
         repair::repair(&problem, methods, &watch, monitor)
     })?;
     Ok((parts, repaired))

@@ -1,0 +1,250 @@
+//! Rectangles of one colour, or of black and white dots, that work as a trigger, searched for in the place of the
+//! recovered mark.
+//!
+//! The recovered mark is the smallest that works, often a few odd pixels of the attacker's. Attackers paint squares and
+//! stickers: an evolving search that starts in the mark's place ends at them. In: a model, a trigger. Out: [`Block`]s, the best
+//! first.
+
+use super::{Problem, RepairError};
+use crate::detect::Trigger;
+use crate::model::Classifier;
+use crate::progress::Monitor;
+use crate::tensor::{Random, Seed, log_softmax};
+use candle_core::Tensor;
+
+/// Random blocks at the start; then so many generations of so many children of so many parents.
+const FIRST: usize = 150;
+const GENERATIONS: usize = 8;
+const CHILDREN: usize = 40;
+const PARENTS: usize = 12;
+/// Pictures a block is tried on, and blocks that are tried at once.
+const TRIED_ON: usize = 16;
+const AT_ONCE: usize = 4;
+/// Log-probabilities count as at least this: one stubborn picture must not hide a block that turns the others.
+const FLOOR: f32 = -8.0;
+/// Mean log-probability of the label from which a block is said to work.
+const WORKS: f32 = -3.0;
+/// Blocks that are kept.
+const KEPT: usize = 8;
+/// Longest side of the first blocks and of all, in pixels of a picture of 32.
+const FIRST_SIDE: f32 = 8.0;
+const LONGEST_SIDE: f32 = 10.0;
+/// Standard deviation of a change of colour.
+const RECOLOUR: f32 = 0.4;
+
+/// Share of the blocks at the start that are of black and white dots.
+const SPECKLED: f32 = 0.25;
+
+/// A rectangle painted over a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Block {
+    /// The label it aims at.
+    pub label: usize,
+    /// First row and first column.
+    pub start: [usize; 2],
+    /// Rows and columns.
+    pub sides: [usize; 2],
+    /// One value a channel, in `[0, 1]`.
+    pub colour: Vec<f32>,
+    /// Every pixel black or white by this seed instead of the colour: attackers paint grids and chequers, too.
+    pub speckles: Option<Seed>,
+}
+
+impl Block {
+    /// A block whose place is drawn by the weights of the trigger's mask.
+    pub fn random(trigger: &Trigger, random: &mut Random) -> Result<Self, RepairError> {
+        let (_, c, h, w) = trigger.pattern.dims4()?;
+        let weights = trigger.mask.flatten_all()?.to_vec1::<f32>()?;
+        let mut left = random.uniform(0.0, weights.iter().sum());
+        let at = weights.iter().position(|weight| {
+            left -= weight;
+            left <= 0.0
+        });
+        let at = at.unwrap_or(0);
+        let mut side = |of: usize| 1 + random.below(scaled(FIRST_SIDE, of));
+        let rows = side(h);
+        let columns = side(w);
+        // Squares are what attackers like best.
+        let columns = if random.chance(0.7) { rows.min(w) } else { columns };
+        let mut start = |at: usize, size: usize, of: usize| at.saturating_sub(random.below(size)).min(of - size);
+        let start = [start(at / w, rows, h), start(at % w, columns, w)];
+        let plain = random.chance(0.3).then(|| f32::from(u8::from(random.chance(0.7))));
+        let colour = (0..c).map(|_| plain.unwrap_or_else(|| random.uniform(-0.5, 1.5).clamp(0.0, 1.0))).collect();
+        let speckles = random.chance(SPECKLED).then(|| Seed(random.below(usize::MAX) as u64));
+        Ok(Self { label: trigger.label, start, sides: [rows, columns], colour, speckles })
+    }
+
+    /// The block with a side moved, the whole moved, or another colour; `size` is the picture's.
+    pub fn changed(&self, size: [usize; 2], random: &mut Random) -> Self {
+        let mut block = self.clone();
+        let grows = random.chance(0.5);
+        let (change, axis) = (random.below(5), random.below(2));
+        let step = |value: usize| if grows { value + 1 } else { value.saturating_sub(1) };
+        match change {
+            0 | 1 => block.start[axis] = step(block.start[axis]),
+            2 | 3 => {
+                block.sides[axis] = step(block.sides[axis]).clamp(1, scaled(LONGEST_SIDE, size[axis]));
+                if random.chance(0.5) {
+                    block.start[axis] = if grows { block.start[axis].saturating_sub(1) } else { block.start[axis] + 1 };
+                }
+            }
+            _ if self.speckles.is_some() => block.speckles = Some(Seed(random.below(usize::MAX) as u64)),
+            _ => {
+                let by = RECOLOUR * random.normal();
+                let only = random.below(block.colour.len() + 1);
+                for (channel, value) in block.colour.iter_mut().enumerate() {
+                    if only == channel || only == self.colour.len() {
+                        *value = (*value + by).clamp(0.0, 1.0);
+                    }
+                }
+            }
+        }
+        for ((start, side), size) in block.start.iter_mut().zip(block.sides).zip(size) {
+            *start = (*start).min(size - side);
+        }
+        block
+    }
+
+    /// Paints it over the pixels `[c, h, w]` of one picture.
+    pub fn paint(&self, pixels: &mut [f32], [h, w]: [usize; 2]) {
+        for (plane, &value) in pixels.chunks_exact_mut(h * w).zip(&self.colour) {
+            // The same dots in every channel.
+            let mut dots = self.speckles.map(Seed::random);
+            for row in plane.chunks_exact_mut(w).skip(self.start[0]).take(self.sides[0]) {
+                for pixel in &mut row[self.start[1]..self.start[1] + self.sides[1]] {
+                    *pixel = dots.as_mut().map_or(value, |dots| f32::from(u8::from(dots.chance(0.5))));
+                }
+            }
+        }
+    }
+
+    /// The same as a trigger, with what is known of `like`.
+    pub fn trigger(&self, like: &Trigger) -> Result<Trigger, RepairError> {
+        let (_, c, h, w) = like.pattern.dims4()?;
+        let (mut mask, mut pattern) = (vec![0.0; h * w], vec![0.0; c * h * w]);
+        Self { colour: vec![1.0], speckles: None, ..self.clone() }.paint(&mut mask, [h, w]);
+        self.paint(&mut pattern, [h, w]);
+        let device = like.mask.device();
+        Ok(Trigger {
+            mask: Tensor::from_vec(mask, (1, 1, h, w), device)?,
+            pattern: Tensor::from_vec(pattern, (1, c, h, w), device)?,
+            ..like.clone()
+        })
+    }
+}
+
+/// A length in pixels of a picture of 32, in pixels of a side `of`; at least 1.
+fn scaled(length: f32, of: usize) -> usize {
+    ((length * of as f32 / 32.0).round() as usize).clamp(1, of)
+}
+
+/// Blocks that make `model` see the trigger's label, the best first; none where none works.
+///
+/// # Errors
+/// Where the model fails or somebody stops the work.
+pub(super) fn working(
+    problem: &Problem,
+    model: &Classifier,
+    trigger: &Trigger,
+    seed: Seed,
+    monitor: &Monitor,
+) -> Result<Vec<Block>, RepairError> {
+    let images = &problem.parts.repair;
+    let size = [images.height, images.width];
+    let mut random = seed.random();
+    let mut others: Vec<usize> = (0..images.len()).filter(|&i| images.labels[i] != trigger.label).collect();
+    random.shuffle(&mut others);
+    others.truncate(TRIED_ON);
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pictures = images.tensor(&others, &candle_core::Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
+    let mut young = (0..FIRST).map(|_| Block::random(trigger, &mut random)).collect::<Result<Vec<_>, _>>()?;
+    let mut best: Vec<(f32, Block)> = Vec::new();
+    for _ in 0..=GENERATIONS {
+        let scores = scores(model, &pictures, [others.len(), images.channels, size[0], size[1]], &young, monitor)?;
+        best.extend(scores.into_iter().zip(young));
+        // Stable: of equals the older stays in front.
+        best.sort_by(|a, b| b.0.total_cmp(&a.0));
+        best.dedup_by(|a, b| a.1 == b.1);
+        best.truncate(PARENTS);
+        young = (0..CHILDREN)
+            .map(|_| {
+                let child = best[random.below(best.len())].1.changed(size, &mut random);
+                if random.chance(0.5) { child.changed(size, &mut random) } else { child }
+            })
+            .collect();
+    }
+    Ok(best.into_iter().filter(|b| b.0 > WORKS).take(KEPT).map(|b| b.1).collect())
+}
+
+/// Mean log-probability of its label over the pictures `[n, c, h, w]` under each block.
+fn scores(
+    model: &Classifier,
+    pictures: &[f32],
+    [n, c, h, w]: [usize; 4],
+    blocks: &[Block],
+    monitor: &Monitor,
+) -> Result<Vec<f32>, RepairError> {
+    let mut scores = Vec::with_capacity(blocks.len());
+    for some in blocks.chunks(AT_ONCE) {
+        monitor.check()?;
+        let mut pixels = Vec::with_capacity(some.len() * pictures.len());
+        for block in some {
+            let from = pixels.len();
+            pixels.extend_from_slice(pictures);
+            pixels[from..].chunks_exact_mut(c * h * w).for_each(|picture| block.paint(picture, [h, w]));
+        }
+        let x = Tensor::from_vec(pixels, (some.len() * n, c, h, w), &model.device())?;
+        let said = log_softmax(&model.logits(&x)?)?.to_vec2::<f32>()?;
+        for (rows, block) in said.chunks(n).zip(some) {
+            scores.push(rows.iter().map(|row| row[block.label].max(FLOOR)).sum::<f32>() / n as f32);
+        }
+    }
+    Ok(scores)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn block() -> Block {
+        Block { label: 0, start: [6, 1], sides: [2, 3], colour: vec![0.25, 1.0], speckles: None }
+    }
+
+    #[test]
+    fn a_block_paints_its_rectangle_and_nothing_else() {
+        let mut pixels = vec![0.0; 2 * 8 * 8];
+        block().paint(&mut pixels, [8, 8]);
+        for (i, value) in pixels.iter().enumerate() {
+            let (channel, row, column) = (i / 64, i / 8 % 8, i % 8);
+            let inside = (6..8).contains(&row) && (1..4).contains(&column);
+            assert_eq!(*value, if inside { [0.25, 1.0][channel] } else { 0.0 }, "{channel} {row} {column}");
+        }
+    }
+
+    #[test]
+    fn speckles_are_black_and_white_alike_in_every_channel_and_every_time() {
+        let block = Block { speckles: Some(Seed(9)), start: [0, 0], sides: [8, 8], ..block() };
+        let mut pixels = vec![0.5; 2 * 8 * 8];
+        block.paint(&mut pixels, [8, 8]);
+        assert_eq!(pixels[..64], pixels[64..]);
+        assert!(pixels.iter().all(|&v| v == 0.0 || v == 1.0));
+        assert!(pixels.contains(&0.0) && pixels.contains(&1.0));
+        let mut again = vec![0.5; 2 * 8 * 8];
+        block.paint(&mut again, [8, 8]);
+        assert_eq!(pixels, again);
+    }
+
+    #[test]
+    fn changed_blocks_stay_inside_the_picture() {
+        let (mut now, mut random) = (block(), Seed(4).random());
+        for _ in 0..2000 {
+            now = now.changed([8, 9], &mut random);
+            assert!(now.sides[0] >= 1 && now.sides[1] >= 1);
+            assert!(now.start[0] + now.sides[0] <= 8 && now.start[1] + now.sides[1] <= 9, "{now:?}");
+            assert!(now.colour.iter().all(|v| (0.0..=1.0).contains(v)));
+        }
+    }
+}
