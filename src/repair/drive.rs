@@ -38,8 +38,8 @@ pub struct Repaired {
 /// without images only pruning by the weights is left.
 pub fn recommended(has_trigger: bool, has_images: bool) -> Vec<&'static dyn Repair> {
     let order: &[&str] = match (has_images, has_trigger) {
-        (true, true) => &["unlearning", "ft-sam", "clp"],
-        (true, false) => &["ft-sam", "clp"],
+        (true, true) => &["unlearning", "sau", "ft-sam", "clp"],
+        (true, false) => &["sau", "ft-sam", "clp"],
         (false, _) => &["clp"],
     };
     order.iter().filter_map(|name| method(name)).collect()

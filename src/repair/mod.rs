@@ -13,6 +13,7 @@ mod error;
 mod ft_sam;
 mod measure;
 mod problem;
+mod sau;
 mod trainable;
 mod tune;
 mod unlearn;
@@ -66,8 +67,8 @@ impl Point {
 }
 
 /// Every method, in the order they are shown.
-pub fn methods() -> [&'static dyn Repair; 3] {
-    [&unlearn::Unlearning, &ft_sam::FtSam, &clp::Clp]
+pub fn methods() -> [&'static dyn Repair; 4] {
+    [&unlearn::Unlearning, &sau::Sau, &ft_sam::FtSam, &clp::Clp]
 }
 
 /// The method called `name`.

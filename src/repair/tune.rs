@@ -2,9 +2,10 @@
 //! validation images after every pass, the best state kept, an end as soon as the aim is met with room to spare.
 
 use super::{Aim, Point, Problem, RepairError, trainable};
+use crate::images::ImageSet;
 use crate::model::{Change, Classifier, Parameters};
 use crate::progress::Monitor;
-use crate::tensor::Seed;
+use crate::tensor::{Seed, log_softmax};
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 use std::collections::BTreeMap;
@@ -69,6 +70,24 @@ impl Learner {
         let taken = self.variables.iter().filter_map(|(name, v)| Some((name.clone(), store.remove(v)?.detach())));
         Ok(taken.collect())
     }
+}
+
+/// What the model should say of each picture, with a trigger or without, `[n, classes]`: the true label with
+/// this weight, and what the suspect says of the clean picture. A few hundred images teach labels poorly, but the suspect's own answers
+/// keep it as it is wherever there is no trigger.
+pub(super) fn wanted_answers(
+    suspect: &Classifier,
+    clean: &Tensor,
+    images: &ImageSet,
+    indices: &[usize],
+    true_label: f32,
+) -> Result<Tensor, RepairError> {
+    let said = log_softmax(&suspect.logits(clean)?)?.exp()?.detach();
+    let (n, classes) = said.dims2()?;
+    let mut truth = vec![0.0_f32; n * classes];
+    indices.iter().enumerate().for_each(|(row, &i)| truth[row * classes + images.labels[i]] = 1.0);
+    let truth = Tensor::from_vec(truth, (n, classes), clean.device())?;
+    Ok(((truth * f64::from(true_label))? + (said * f64::from(1.0 - true_label))?)?)
 }
 
 /// The trainable numbers of a classifier as they are.

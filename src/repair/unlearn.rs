@@ -8,7 +8,7 @@
 
 use super::block::{Block, working};
 use super::disturbance::{Disturbance, universal};
-use super::tune::{Batch, Learner, Schedule, fine_tune};
+use super::tune::{Batch, Learner, Schedule, fine_tune, wanted_answers};
 use super::{Point, Problem, Repair, RepairError};
 use crate::detect::Trigger;
 use crate::images::ImageSet;
@@ -143,29 +143,12 @@ fn unlearned(
         let learner = Learner::new(problem.suspect, at)?;
         let seed = batch.seed.nth(round);
         let clean = augmented(images, batch.indices, seed.of("augment"), &device)?;
-        let wanted = wanted_answers(problem.suspect, &clean, images, batch.indices)?;
+        let wanted = wanted_answers(problem.suspect, &clean, images, batch.indices, TRUE_LABEL)?;
         let x = stamped(&clean, pool, images, batch.indices, &mut seed.random())?;
         let said = log_softmax(&learner.classifier.logits(&x)?)?;
         learner.gradients(&(said * wanted)?.sum(1)?.mean_all()?.neg()?)
     };
     fine_tune(problem, current, SCHEDULE, &mut gradients, watch, monitor)
-}
-
-/// What the model should say of each picture, with a trigger or without, `[n, classes]`: the true label and
-/// what the suspect says of the clean picture. A few hundred images teach labels poorly, but the suspect's own answers
-/// keep it as it is wherever there is no trigger.
-fn wanted_answers(
-    suspect: &Classifier,
-    clean: &Tensor,
-    images: &ImageSet,
-    indices: &[usize],
-) -> Result<Tensor, RepairError> {
-    let said = log_softmax(&suspect.logits(clean)?)?.exp()?.detach();
-    let (n, classes) = said.dims2()?;
-    let mut truth = vec![0.0_f32; n * classes];
-    indices.iter().enumerate().for_each(|(row, &i)| truth[row * classes + images.labels[i]] = 1.0);
-    let truth = Tensor::from_vec(truth, (n, classes), clean.device())?;
-    Ok(((truth * f64::from(TRUE_LABEL))? + (said * f64::from(1.0 - TRUE_LABEL))?)?)
 }
 
 /// The batch `x` with a varied trigger on about half of the pictures that are not of its label.
