@@ -17,12 +17,15 @@ use crate::progress::Monitor;
 use crate::tensor::{Random, log_softmax};
 use crate::train::augmented;
 use candle_core::Tensor;
+use std::collections::BTreeSet;
 
 /// See the module.
 pub struct Unlearning;
 
 /// Passes of one round.
 const SCHEDULE: Schedule = Schedule { method: "unlearning", passes: 5, at_least: 5, batch: 32, rate: 0.01 };
+/// Steps of one round at least.
+const FEWEST_STEPS: usize = 60;
 /// Rounds of searching and unlearning.
 const ROUNDS: usize = 4;
 /// Share of a round that the search takes.
@@ -36,6 +39,9 @@ const STAMPED: f32 = 0.5;
 const FOUND_BLOCK: f32 = 0.25;
 const ANY_BLOCK: f32 = 0.25;
 const ADDED: f32 = 0.3;
+/// Pictures of the infected labels that are added to a batch, as a share of it. Whatever makes a picture look like its label is
+/// unlearned with the trigger unless it is shown often enough.
+const TARGETS: f32 = 0.15;
 /// Weight of the true label in what the model should say; the rest is what the suspect says of the clean picture.
 const TRUE_LABEL: f32 = 0.1;
 /// Euclidean length of the additive patterns, and how many are searched in every round for each trigger.
@@ -142,20 +148,34 @@ fn unlearned(
 ) -> Result<Change, RepairError> {
     let images = &problem.parts.repair;
     let device = problem.suspect.device();
+    let labels: BTreeSet<usize> = pool.marks.iter().map(|mark| mark.label).collect();
+    let targets: Vec<usize> = (0..images.len()).filter(|&i| labels.contains(&images.labels[i])).collect();
     let mut gradients = |at: &_, batch: &Batch<'_>| {
         let learner = Learner::new(problem.suspect, at)?;
         let seed = batch.seed.nth(round);
+        let shown = with_targets(batch.indices, &targets, &mut seed.of("targets").random());
         let clean = if seed.of("as they are").random().chance(AS_THEY_ARE) {
-            images.tensor(batch.indices, &device)?
+            images.tensor(&shown, &device)?
         } else {
-            augmented(images, batch.indices, seed.of("augment"), &device)?
+            augmented(images, &shown, seed.of("augment"), &device)?
         };
-        let wanted = wanted_answers(problem.suspect, &clean, images, batch.indices, TRUE_LABEL)?;
-        let x = stamped(&clean, pool, images, batch.indices, &mut seed.random())?;
+        let wanted = wanted_answers(problem.suspect, &clean, images, &shown, TRUE_LABEL)?;
+        let x = stamped(&clean, pool, images, &shown, &mut seed.random())?;
         let said = log_softmax(&learner.classifier.logits(&x)?)?;
         learner.gradients(&(said * wanted)?.sum(1)?.mean_all()?.neg()?)
     };
-    fine_tune(problem, current, SCHEDULE, &mut gradients, watch, monitor)
+    // Few images are shown more often: what counts is the number of steps.
+    let passes = SCHEDULE.passes.max(FEWEST_STEPS.div_ceil(images.len().div_ceil(SCHEDULE.batch).max(1)));
+    let schedule = Schedule { passes, at_least: passes, ..SCHEDULE };
+    fine_tune(problem, current, schedule, &mut gradients, watch, monitor)
+}
+
+/// The pictures of a batch and some more of the infected labels.
+fn with_targets(indices: &[usize], targets: &[usize], random: &mut Random) -> Vec<usize> {
+    let more = if targets.is_empty() { 0 } else { (TARGETS * indices.len() as f32).round() as usize };
+    let mut shown = indices.to_vec();
+    shown.extend((0..more).map(|_| targets[random.below(targets.len())]));
+    shown
 }
 
 /// The batch `x` with a varied trigger on about half of the pictures that are not of its label.
