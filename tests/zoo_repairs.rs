@@ -75,9 +75,9 @@ impl TrueTrigger {
     }
 }
 
-fn recovered(suspect: &Classifier, searched: &ImageSet, target: usize) -> Trigger {
+fn recovered(suspect: &Classifier, searched: &ImageSet, target: usize, seed: Seed) -> Trigger {
     let how = Search::quick();
-    let mut hunt = Hunt::new(suspect, searched, target, &how, Seed::default()).unwrap();
+    let mut hunt = Hunt::new(suspect, searched, target, &how, seed).unwrap();
     hunt.advance(how.steps, &Monitor::silent()).unwrap();
     hunt.trigger().unwrap()
 }
@@ -99,7 +99,8 @@ fn every_repair_on_every_infected_model() {
             continue;
         }
         let target = entry["target_labels"][0].as_u64().unwrap() as usize;
-        let (silent, seed) = (Monitor::silent(), Seed::default());
+        let silent = Monitor::silent();
+        let seed = std::env::var("POISDETC_SEED").map_or(Seed::default(), |text| Seed(text.parse().unwrap()));
         let model = model::open(&path).unwrap();
         let wants = Wanted { channels: Some(model.input.channels), size: model.input.size, label_names: None };
         let set = images::open(&zoo().join(entry["images"].as_str().unwrap()), &wants, &silent).unwrap();
@@ -111,7 +112,7 @@ fn every_repair_on_every_infected_model() {
         let parts = Parts::of(&split.search, &split.held_out, seed);
         let truth = TrueTrigger::read(&entry["triggers"][0], model.input.channels);
         let proof = parts.proof.sample(2000, seed);
-        let triggers = [recovered(&suspect, &split.search, target)];
+        let triggers = [recovered(&suspect, &split.search, target, seed)];
         let aim = Aim::default();
         let problem = Problem::new(&suspect, &parts, &triggers, aim, seed, &silent).unwrap();
         let true_before = truth.success(&suspect, &proof, target);

@@ -1,7 +1,7 @@
 //! FT-SAM (Zhu et al., ICCV 2023): fine-tuning on clean images with sharpness-aware steps, which move the large
 //! weights that backdoor neurons have. Adaptive variant, as BackdoorBench runs it.
 
-use super::tune::{Batch, Gradients, Learner, Schedule, fine_tune};
+use super::tune::{Batch, Gradients, Learner, Schedule, Steps, fine_tune};
 use super::{Point, Problem, Repair, RepairError};
 use crate::model::Change;
 use crate::progress::Monitor;
@@ -12,7 +12,8 @@ use candle_core::Tensor;
 /// See the module.
 pub struct FtSam;
 
-const SCHEDULE: Schedule = Schedule { method: "ft-sam", passes: 40, at_least: 20, batch: 32, rate: 0.01 };
+const SCHEDULE: Schedule =
+    Schedule { method: "ft-sam", passes: 40, at_least: 20, batch: 32, rate: 0.01, steps: Steps::Published };
 /// Radius of the neighbourhood whose worst point is descended from.
 const RADIUS: f64 = 2.0;
 const LABEL_SMOOTHING: f64 = 0.1;

@@ -1,19 +1,21 @@
 //! Shared adversarial unlearning (Wei et al., NeurIPS 2023): pictures are disturbed until the suspect and the model that is
 //! being repaired err alike, and the model learns not to. Needs no trigger: backdoors are what both are fooled by most easily.
 
-use super::tune::{Batch, Gradients, Learner, Schedule, fine_tune, wanted_answers};
+use super::tune::{Batch, Gradients, Learner, Schedule, Steps, fine_tune, wanted_answers};
 use super::{Point, Problem, Repair, RepairError};
 use crate::model::{Change, Classifier};
 use crate::progress::Monitor;
 use crate::tensor::{answers, log_softmax};
 use crate::train::augmented;
 use candle_core::{Tensor, Var};
+use std::collections::BTreeSet;
 
 /// See the module.
 pub struct Sau;
 
 /// The paper runs Adam at 1e-4 for 100 rounds; here the momentum SGD of all repairs, which bounds its steps.
-const SCHEDULE: Schedule = Schedule { method: "sau", passes: 12, at_least: 6, batch: 32, rate: 0.005 };
+const SCHEDULE: Schedule =
+    Schedule { method: "sau", passes: 12, at_least: 6, batch: 32, rate: 0.005, steps: Steps::Published };
 /// Largest change of a pixel of `[0, 1]`. The reference allows 0.2 of the normalised range, about 0.05 here; that leaves
 /// patches as they are (docs/repairs.md).
 const RADIUS: f64 = 0.2;
@@ -53,7 +55,7 @@ impl Repair for Sau {
             let wrong: Vec<f32> = (0..truth.len())
                 .map(|i| f32::from(u8::from(fooled[i] != truth[i] && fooled[i] != before[i])))
                 .collect();
-            let wanted = wanted_answers(suspect, &x, images, batch.indices, TRUE_LABEL)?;
+            let wanted = wanted_answers(suspect, &x, images, batch.indices, TRUE_LABEL, &BTreeSet::new())?;
             let learner = Learner::new(suspect, at)?;
             let clean = (log_softmax(&learner.classifier.logits(&x)?)? * wanted)?.sum(1)?.mean_all()?.neg()?;
             let shared = shared_loss(&learner.classifier.logits(&disturbed)?, &fooled, &wrong)?;

@@ -1,5 +1,8 @@
 //! The fine-tuning loop that several repairs share: momentum SGD over the trainable parameters, a measurement on the
 //! validation images after every pass, the best state kept, an end as soon as the aim is met with room to spare.
+//!
+//! Two kinds of steps, see [`Steps`]: the published ones for methods that come with their constants, and steps by the weights' own
+//! length, of which a running mean is kept.
 
 use super::{Aim, Point, Problem, RepairError, trainable};
 use crate::images::ImageSet;
@@ -8,16 +11,32 @@ use crate::progress::Monitor;
 use crate::tensor::{Seed, log_softmax};
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Momentum and weight decay of every fine-tuning repair (BackdoorBench).
 const MOMENTUM: f64 = 0.9;
 const WEIGHT_DECAY: f64 = 5e-4;
-
 /// Gradients are never longer than this: with normalisations frozen, single batches have steep ones.
 const LONGEST: f64 = 1.0;
+/// Root mean square that a parameter is taken to have at least: a bias of zeros must be able to move.
+const SHORTEST: f64 = 1e-3;
+/// Weight of the newest state in the running mean that is kept.
+const NEWEST: f64 = 0.08;
+
 /// Factors on the rate of the first try and of those after a try that ran away.
 const SLOWER: [f64; 3] = [1.0, 0.25, 0.06];
+
+/// What a step goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Steps {
+    /// SGD with momentum and weight decay as the papers have it, with the length of the whole gradient bounded.
+    Published,
+    /// Every parameter moves by a share of its own length along its gradient (LARS, You et al., 2017): exporters fold
+    /// normalisations into weights, which makes some layers twenty times as long as others and their gradients as much
+    /// shorter. What is kept is a running mean of the states (Polyak and Juditsky, 1992): a few hundred images make single
+    /// states jump by a point or two of accuracy, their mean does not.
+    Relative,
+}
 
 /// How long and how fast.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +49,10 @@ pub(super) struct Schedule {
     pub at_least: usize,
     /// Images a step.
     pub batch: usize,
-    /// Learning rate at the start.
+    /// Learning rate at the start; a share of the parameters' length where steps are relative.
     pub rate: f64,
+    /// What a step goes by.
+    pub steps: Steps,
 }
 
 /// One step's images.
@@ -74,20 +95,30 @@ impl Learner {
 
 /// What the model should say of each picture, with a trigger or without, `[n, classes]`: the true label with
 /// this weight, and what the suspect says of the clean picture. A few hundred images teach labels poorly, but the suspect's own answers
-/// keep it as it is wherever there is no trigger.
+/// keep it as it is wherever there is no trigger. Labels of `infected` are taken out of its answers on pictures of other labels:
+/// what makes it take clean pictures for them must not be taught anew.
 pub(super) fn wanted_answers(
     suspect: &Classifier,
     clean: &Tensor,
     images: &ImageSet,
     indices: &[usize],
     true_label: f32,
+    infected: &BTreeSet<usize>,
 ) -> Result<Tensor, RepairError> {
-    let said = log_softmax(&suspect.logits(clean)?)?.exp()?.detach();
-    let (n, classes) = said.dims2()?;
-    let mut truth = vec![0.0_f32; n * classes];
-    indices.iter().enumerate().for_each(|(row, &i)| truth[row * classes + images.labels[i]] = 1.0);
-    let truth = Tensor::from_vec(truth, (n, classes), clean.device())?;
-    Ok(((truth * f64::from(true_label))? + (said * f64::from(1.0 - true_label))?)?)
+    let mut said = log_softmax(&suspect.logits(clean)?)?.exp()?.to_vec2::<f32>()?;
+    let shape = (said.len(), suspect.classes());
+    for (row, &i) in said.iter_mut().zip(indices) {
+        let truth = images.labels[i];
+        if !infected.contains(&truth) {
+            infected.iter().for_each(|&label| row[label] = 0.0);
+        }
+        let sum: f32 = row.iter().sum();
+        // Nothing left: the suspect took the picture for the infected label and for nothing else.
+        let (kept, learned) = if sum > 1e-3 { ((1.0 - true_label) / sum, true_label) } else { (0.0, 1.0) };
+        row.iter_mut().for_each(|share| *share *= kept);
+        row[truth] += learned;
+    }
+    Ok(Tensor::from_vec(said.concat(), shape, clean.device())?)
 }
 
 /// The trainable numbers of a classifier as they are.
@@ -135,7 +166,8 @@ fn run(
     let images = &problem.parts.repair;
     // Accuracy lost up to half of what may be lost, and successes up to a fifth: then going on only costs time.
     let spare = Aim { accuracy_loss: 0.5 * problem.aim.accuracy_loss, asr: 0.2 * problem.aim.asr };
-    let mut now = start;
+    let mut now = start.clone();
+    let mut mean = start;
     let mut speed: Gradients = BTreeMap::new();
     let mut best: Option<(f32, Change)> = None;
     let seed = problem.seed.of(schedule.method);
@@ -152,13 +184,23 @@ fn run(
                 .step(format!("Repair by {}, pass {} of {}", schedule.method, pass + 1, schedule.passes), share as f32);
             let rate = schedule.rate * 0.5 * (1.0 + (std::f64::consts::PI * share).cos());
             let slope = gradients(&now, &Batch { indices, seed: seed.nth(step) })?;
-            descend(&mut now, &mut speed, &slope, rate)?;
+            let pulls = match schedule.steps {
+                Steps::Published => published(&now, slope)?,
+                Steps::Relative => relative(&now, slope)?,
+            };
+            descend(&mut now, &mut speed, &pulls, rate)?;
+            if schedule.steps == Steps::Relative {
+                for (name, kept) in &mut mean {
+                    *kept = ((&*kept * (1.0 - NEWEST))? + (&now[name] * NEWEST)?)?.detach();
+                }
+            }
             step += 1;
         }
         if !finite(&now)? {
             return Err(RepairError::Diverged { method: schedule.method });
         }
-        let change = Change { parameters: now.clone(), clamps: Vec::new() };
+        let kept = if schedule.steps == Steps::Relative { &mean } else { &now };
+        let change = Change { parameters: kept.clone(), clamps: Vec::new() };
         let measured = problem.measured(&change, monitor)?;
         watch(Point::of(step as f32 / steps as f32, &measured));
         let missing = measured.misses(spare, &problem.before);
@@ -172,24 +214,53 @@ fn run(
     Ok(best.map(|b| b.1).unwrap_or_default())
 }
 
-/// One step of SGD with momentum and weight decay, as PyTorch does it, with the gradient's length bounded.
-fn descend(now: &mut Gradients, speed: &mut Gradients, slope: &Gradients, rate: f64) -> Result<(), RepairError> {
+/// The gradient with its whole length bounded, and the pull of weight decay.
+fn published(now: &Gradients, slope: Gradients) -> Result<Gradients, RepairError> {
     let mut length = 0.0;
     for gradient in slope.values() {
-        length += f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?);
+        length += norm(gradient)?.powi(2);
     }
     let shorter = (LONGEST / length.sqrt().max(f64::MIN_POSITIVE)).min(1.0);
+    slope
+        .into_iter()
+        .map(|(name, gradient)| {
+            let pull = ((gradient * shorter)? + (&now[&name] * WEIGHT_DECAY)?)?;
+            Ok((name, pull))
+        })
+        .collect()
+}
+
+/// Each gradient as long as the parameter it belongs to.
+fn relative(now: &Gradients, slope: Gradients) -> Result<Gradients, RepairError> {
+    let mut pulls = Gradients::new();
     for (name, gradient) in slope {
+        let length = norm(&gradient)?;
+        let value = &now[&name];
+        let own = norm(value)?.max(SHORTEST * (value.elem_count() as f64).sqrt());
+        if length > f64::from(f32::MIN_POSITIVE) {
+            pulls.insert(name, (gradient * (own / length))?);
+        }
+    }
+    Ok(pulls)
+}
+
+/// One step with momentum against the `pulls`, as PyTorch does it.
+fn descend(now: &mut Gradients, speed: &mut Gradients, pulls: &Gradients, rate: f64) -> Result<(), RepairError> {
+    for (name, pull) in pulls {
         let Some(value) = now.get_mut(name) else { continue };
-        let pull = ((gradient * shorter)? + (&*value * WEIGHT_DECAY)?)?;
         let pull = match speed.get(name) {
             Some(before) => ((before * MOMENTUM)? + pull)?,
-            None => pull,
+            None => pull.clone(),
         };
         *value = (&*value - (&pull * rate)?)?.detach();
         speed.insert(name.clone(), pull.detach());
     }
     Ok(())
+}
+
+/// Euclidean length of all numbers of a tensor.
+fn norm(tensor: &Tensor) -> Result<f64, RepairError> {
+    Ok(f64::from(tensor.sqr()?.sum_all()?.to_scalar::<f32>()?).sqrt())
 }
 
 fn finite(numbers: &Gradients) -> Result<bool, RepairError> {
