@@ -1,6 +1,6 @@
 //! Which repairs are tried in which order, and when one is good enough.
 
-use super::{Measured, Point, Problem, Repair, RepairError, measure, method};
+use super::{Choices, Measured, Outcome, Point, Problem, Repair, RepairError, measure, method};
 use crate::model::Change;
 use crate::progress::Monitor;
 
@@ -24,6 +24,8 @@ pub struct Repaired {
     pub method: String,
     /// What changes.
     pub change: Change,
+    /// Other settings of the method, where it has a trade-off.
+    pub choices: Option<Choices>,
     /// On the proof images, before.
     pub before: Measured,
     /// On the proof images, after.
@@ -57,7 +59,7 @@ pub fn repair(
     monitor: &Monitor,
 ) -> Result<Repaired, RepairError> {
     let mut attempts = Vec::new();
-    let mut best: Option<(f32, &str, Change)> = None;
+    let mut best: Option<(f32, &str, Outcome)> = None;
     let mut failure = None;
     for (i, method) in methods.iter().enumerate() {
         let part = monitor.part(i as f32 / methods.len() as f32, (i + 1) as f32 / methods.len() as f32);
@@ -72,8 +74,8 @@ pub fn repair(
         let ended = lacking(problem, *method).map_or_else(|| method.run(problem, &note, &part), Err);
         let curve = curve.into_inner().unwrap_or_default();
         let name = method.name();
-        let change = match ended {
-            Ok(change) => change,
+        let outcome = match ended {
+            Ok(outcome) => outcome,
             Err(stop) if stop.is_stop() => return Err(stop),
             Err(error) => {
                 let why = error.to_string();
@@ -82,17 +84,17 @@ pub fn repair(
                 continue;
             }
         };
-        let reached = problem.measured(&change, monitor)?;
+        let reached = problem.measured(&outcome.change, monitor)?;
         let missing = reached.misses(problem.aim, &problem.before);
         attempts.push(Attempt { method: name.into(), curve, reached: Some(reached), failure: None });
         if best.as_ref().is_none_or(|b| missing < b.0) {
-            best = Some((missing, name, change));
+            best = Some((missing, name, outcome));
         }
         if missing == 0.0 {
             break;
         }
     }
-    let Some((_, name, change)) = best else {
+    let Some((_, name, Outcome { change, choices })) = best else {
         return Err(
             failure.unwrap_or_else(|| RepairError::Lacks("there is no method to repair this model with".into()))
         );
@@ -101,7 +103,7 @@ pub fn repair(
     let before = measure(problem.suspect, proof, problem.triggers, monitor)?;
     let after = measure(&change.apply(problem.suspect)?, proof, problem.triggers, monitor)?;
     let meets_aim = after.misses(problem.aim, &before) == 0.0;
-    Ok(Repaired { method: name.into(), change, before, after, meets_aim, attempts })
+    Ok(Repaired { method: name.into(), change, choices, before, after, meets_aim, attempts })
 }
 
 /// Why a method cannot begin.

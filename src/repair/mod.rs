@@ -2,10 +2,12 @@
 //! rest as it was.
 //!
 //! In: a [`Problem`]: the suspect, clean images in three parts, the recovered triggers, the aim. Out: a
-//! [`Change`] and what it does on images held back from it. One file a method, one line in
-//! [`methods`]; nothing here knows a file format or a screen.
+//! [`Change`](crate::model::Change), what it does on images held back from it, and where a method has a trade-off the
+//! other settings it measured. One file a method, one line in [`methods`]; nothing here knows a file format or a screen.
 
 mod block;
+mod channels;
+mod choice;
 mod clp;
 mod disturbance;
 mod drive;
@@ -18,13 +20,13 @@ mod trainable;
 mod tune;
 mod unlearn;
 
+pub use choice::{Choice, Choices, Outcome};
 pub use drive::{Attempt, Repaired, recommended, repair};
 pub use error::RepairError;
 pub use measure::{Measured, measure};
 pub use problem::{Aim, Parts, Problem};
 pub use trainable::trainable;
 
-use crate::model::Change;
 use crate::progress::Monitor;
 
 /// A way to repair.
@@ -41,11 +43,16 @@ pub trait Repair: Sync {
     fn needs_images(&self) -> bool {
         true
     }
+    /// Whether it adds steps to the network, which not every kind of file has a place for.
+    fn adds_steps(&self) -> bool {
+        false
+    }
     /// Works out the change. `watch` gets a [`Point`] whenever the model was measured on the validation images.
     ///
     /// # Errors
     /// [`RepairError`], a sentence; [`RepairError::Stopped`] where somebody stops the work.
-    fn run(&self, problem: &Problem, watch: &(dyn Fn(Point) + Sync), monitor: &Monitor) -> Result<Change, RepairError>;
+    fn run(&self, problem: &Problem, watch: &(dyn Fn(Point) + Sync), monitor: &Monitor)
+    -> Result<Outcome, RepairError>;
 }
 
 /// One measurement while a repair works.
@@ -68,7 +75,12 @@ impl Point {
 
 /// Every method, in the order they are shown.
 pub fn methods() -> [&'static dyn Repair; 4] {
-    [&unlearn::Unlearning, &sau::Sau, &ft_sam::FtSam, &clp::Clp]
+    [
+        &unlearn::Unlearning,
+        &sau::Sau,
+        &ft_sam::FtSam,
+        &clp::Clp,
+    ]
 }
 
 /// The method called `name`.

@@ -9,7 +9,7 @@
 use super::block::{Block, working};
 use super::disturbance::{Disturbance, universal};
 use super::tune::{Batch, Learner, Schedule, fine_tune, wanted_answers};
-use super::{Point, Problem, Repair, RepairError};
+use super::{Outcome, Point, Problem, Repair, RepairError};
 use crate::detect::Trigger;
 use crate::images::ImageSet;
 use crate::model::{Change, Classifier};
@@ -64,7 +64,12 @@ impl Repair for Unlearning {
         true
     }
 
-    fn run(&self, problem: &Problem, watch: &(dyn Fn(Point) + Sync), monitor: &Monitor) -> Result<Change, RepairError> {
+    fn run(
+        &self,
+        problem: &Problem,
+        watch: &(dyn Fn(Point) + Sync),
+        monitor: &Monitor,
+    ) -> Result<Outcome, RepairError> {
         let mut pool = Pool::new(problem.triggers);
         let mut known: Vec<Trigger> = problem.triggers.to_vec();
         let mut change = Change::default();
@@ -78,7 +83,7 @@ impl Repair for Unlearning {
             let told = |p: Point| watch(Point { done: share(SEARCH + (1.0 - SEARCH) * p.done), ..p });
             change = unlearned(&wider, &current, &pool, round, &told, &monitor.part(share(SEARCH), share(1.0)))?;
         }
-        Ok(change)
+        Ok(change.into())
     }
 }
 
