@@ -5,6 +5,7 @@
 //! [`Change`](crate::model::Change), what it does on images held back from it, and where a method has a trade-off the
 //! other settings it measured. One file a method, one line in [`methods`]; nothing here knows a file format or a screen.
 
+mod anp;
 mod block;
 mod channels;
 mod choice;
@@ -74,11 +75,12 @@ impl Point {
 }
 
 /// Every method, in the order they are shown.
-pub fn methods() -> [&'static dyn Repair; 4] {
+pub fn methods() -> [&'static dyn Repair; 5] {
     [
         &unlearn::Unlearning,
         &sau::Sau,
         &ft_sam::FtSam,
+        &anp::Anp,
         &clp::Clp,
     ]
 }
@@ -88,5 +90,7 @@ pub fn method(name: &str) -> Option<&'static dyn Repair> {
     methods().into_iter().find(|m| m.name() == name)
 }
 
+#[cfg(test)]
+mod planted;
 #[cfg(test)]
 mod tests;
