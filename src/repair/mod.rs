@@ -13,8 +13,10 @@ mod clp;
 mod disturbance;
 mod drive;
 mod error;
+mod fine_pruning;
 mod ft_sam;
 mod measure;
+mod probe;
 mod problem;
 mod sau;
 mod trainable;
@@ -75,12 +77,13 @@ impl Point {
 }
 
 /// Every method, in the order they are shown.
-pub fn methods() -> [&'static dyn Repair; 5] {
+pub fn methods() -> [&'static dyn Repair; 6] {
     [
         &unlearn::Unlearning,
         &sau::Sau,
         &ft_sam::FtSam,
         &anp::Anp,
+        &fine_pruning::FinePruning,
         &clp::Clp,
     ]
 }
