@@ -9,6 +9,7 @@ mod anp;
 mod block;
 mod channels;
 mod choice;
+mod clamp;
 mod clp;
 mod disturbance;
 mod drive;
@@ -77,13 +78,14 @@ impl Point {
 }
 
 /// Every method, in the order they are shown.
-pub fn methods() -> [&'static dyn Repair; 6] {
+pub fn methods() -> [&'static dyn Repair; 7] {
     [
         &unlearn::Unlearning,
         &sau::Sau,
         &ft_sam::FtSam,
         &anp::Anp,
         &fine_pruning::FinePruning,
+        &clamp::Clamping,
         &clp::Clp,
     ]
 }
