@@ -61,9 +61,9 @@ impl Edit {
 }
 
 impl Choice {
-    /// A setting that was measured already.
-    pub(super) fn new(what: String, edit: Edit, measured: Measured) -> Self {
-        Self { what, measured, edit }
+    /// A setting that makes `change` and was measured already.
+    pub fn new(what: String, change: Change, measured: Measured) -> Self {
+        Self { what, measured, edit: Edit::Whole(change) }
     }
 
     /// What it changes of `suspect`, the model that was repaired.
@@ -87,7 +87,7 @@ const WORTH_SEEING: f32 = 5.0;
 impl<'a> Trial<'a> {
     /// Begins with the suspect as it is.
     pub fn new(problem: &'a Problem<'a>, setting: &'static str) -> Self {
-        let nothing = Choice::new("nothing changed".into(), Edit::Whole(Change::default()), problem.before.clone());
+        let nothing = Choice::new("nothing changed".into(), Change::default(), problem.before.clone());
         Self { problem, choices: Choices { setting, list: vec![nothing], chosen: 0 } }
     }
 
@@ -98,7 +98,7 @@ impl<'a> Trial<'a> {
     pub fn add(&mut self, what: String, edit: Edit, monitor: &Monitor) -> Result<(Measured, bool), RepairError> {
         let measured = self.problem.measured(&edit.change(self.problem.suspect)?, monitor)?;
         let lost = self.problem.before.accuracy - measured.accuracy;
-        self.choices.list.push(Choice::new(what, edit, measured.clone()));
+        self.choices.list.push(Choice { what, measured: measured.clone(), edit });
         Ok((measured, lost <= WORTH_SEEING * self.problem.aim.accuracy_loss))
     }
 

@@ -36,6 +36,29 @@ pub struct Repaired {
     pub attempts: Vec<Attempt>,
 }
 
+impl Repaired {
+    /// The same repair with the setting at `index` of the method's list, measured anew on the proof images.
+    ///
+    /// # Errors
+    /// [`RepairError::Lacks`] where there is no such setting; where the model fails or somebody stops the work.
+    pub fn at_setting(self, index: usize, problem: &Problem, monitor: &Monitor) -> Result<Self, RepairError> {
+        let count = self.choices.as_ref().map_or(0, |choices| choices.list.len());
+        let lacks = || {
+            RepairError::Lacks(match count {
+                0 => format!("{} has no settings to choose from", self.method),
+                _ => format!("{} measured {count} settings, 0 to {}; there is no {index}", self.method, count - 1),
+            })
+        };
+        let choices = self.choices.as_ref().ok_or_else(lacks)?;
+        let change = choices.list.get(index).ok_or_else(lacks)?.change(problem.suspect)?;
+        let repaired = change.apply(problem.suspect)?;
+        let after = measure(&repaired, &problem.parts.proof, problem.triggers, monitor)?;
+        let meets_aim = after.misses(problem.aim, &self.before) == 0.0;
+        let choices = Some(Choices { chosen: index, ..choices.clone() });
+        Ok(Self { change, choices, after, meets_aim, ..self })
+    }
+}
+
 /// The methods to try, best first: with a trigger it is unlearned; without one the whole model is retrained gently;
 /// without images only pruning by the weights is left.
 pub fn recommended(has_trigger: bool, has_images: bool) -> Vec<&'static dyn Repair> {
