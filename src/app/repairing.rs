@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
+/// What came of proving the setting at an index.
+type Proved = (usize, Result<RepairReport, RepairingError>);
+
 /// Everything the Repair screen draws.
 #[derive(Default)]
 pub struct Repairing {
@@ -43,7 +46,7 @@ pub struct Repairing {
     pub unproved: Option<String>,
     /// Settings that were proved, by index.
     proved: BTreeMap<usize, RepairReport>,
-    proving: Option<Job<(), (usize, Result<RepairReport, RepairingError>)>>,
+    proving: Option<Job<(), Proved>>,
     wake: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Where it was exported to, or why not.
     pub exported: Option<Result<PathBuf, String>>,

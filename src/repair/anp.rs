@@ -26,7 +26,7 @@ const UNDISTURBED: f32 = 0.2;
 const RATE: f32 = 0.2;
 const MOMENTUM: f32 = 0.9;
 /// The paper takes 2000 steps of 128 images; masks that matter have moved long before.
-const STEPS: usize = 300;
+const STEPS: usize = 200;
 const BATCH: usize = 32;
 /// Slopes of the masks are never longer than this: without normalisations disturbed layers multiply.
 const LONGEST: f32 = 1.0;
@@ -43,7 +43,8 @@ impl Repair for Anp {
 
     fn price(&self) -> &'static str {
         "Finds the channels whose small disturbance makes the model err, and switches them off. Needs clean images but no \
-         trigger; changes nothing but those channels; one to five minutes. Can cost accuracy in networks with few channels"
+         trigger; changes nothing but those channels; one to five minutes. Meant for wide networks: in small ones every channel \
+         is needed, and the backdoor often stays"
     }
 
     fn run(
@@ -91,38 +92,25 @@ type PerChannel = Vec<Vec<f32>>;
 
 /// The means of the masks over all steps: 1 keeps a channel as it is.
 fn learned(problem: &Problem, layers: &[Channels<'_>], monitor: &Monitor) -> Result<PerChannel, RepairError> {
-    let (images, device) = (&problem.parts.repair, problem.suspect.device());
-    let seed = problem.seed.of("anp");
-    let mut random = seed.of("noise").random();
-    let mut order: Vec<usize> = (0..images.len()).collect();
-    let mut shuffle = seed.of("order").random();
-    let mut next = images.len();
+    let mut batches = Batches::new(problem);
+    let mut random = problem.seed.of("anp").of("noise").random();
     let each = |value: f32| layers.iter().map(|l| vec![value; l.count]).collect::<PerChannel>();
     let (mut masks, mut speed, mut means, none) = (each(1.0), each(0.0), each(0.0), each(1.0));
     for step in 0..STEPS {
-        monitor.check()?;
         monitor
             .step(format!("Disturbing channels, step {} of {STEPS}", step + 1), LEARNING * step as f32 / STEPS as f32);
-        if next >= images.len() {
-            shuffle.shuffle(&mut order);
-            next = 0;
-        }
-        let batch = &order[next..(next + BATCH).min(images.len())];
-        next += BATCH;
-        let x = images.tensor(batch, &device)?;
-        let labels: Vec<u32> = batch.iter().map(|&i| images.labels[i] as u32).collect();
-        let labels = Tensor::from_vec(labels, batch.len(), &device)?;
+        let (x, labels) = batches.next()?;
         let slope = |factors: &PerChannel, shifts: &PerChannel| {
             monitor.check()?;
             slopes(problem.suspect, layers, factors, shifts, &x, &labels)
         };
         let mut noise = [uniform(layers, &mut random), uniform(layers, &mut random)];
-        let [by_factor, by_shift] = slope(&sum(&masks, &noise[0]), &sum(&none, &noise[1]))?;
-        uphill(&mut noise[0], &by_factor);
-        uphill(&mut noise[1], &by_shift);
-        let [disturbed, _] = slope(&sum(&masks, &noise[0]), &sum(&none, &noise[1]))?;
-        let [as_it_is, _] = slope(&masks, &none)?;
-        descend(&mut masks, &mut speed, &as_it_is, &disturbed);
+        let start = slope(&sum(&masks, &noise[0]), &sum(&none, &noise[1]))?;
+        uphill(&mut noise[0], &start.by_factor);
+        uphill(&mut noise[1], &start.by_shift);
+        let disturbed = slope(&sum(&masks, &noise[0]), &sum(&none, &noise[1]))?;
+        let as_it_is = slope(&masks, &none)?;
+        descend(&mut masks, &mut speed, &as_it_is.by_factor, &disturbed.by_factor);
         for (mean, mask) in means.iter_mut().flatten().zip(masks.iter().flatten()) {
             *mean += mask / STEPS as f32;
         }
@@ -130,7 +118,41 @@ fn learned(problem: &Problem, layers: &[Channels<'_>], monitor: &Monitor) -> Res
     Ok(means)
 }
 
+/// Clean images in batches, shuffled anew for every pass.
+struct Batches<'a> {
+    problem: &'a Problem<'a>,
+    order: Vec<usize>,
+    random: Random,
+    next: usize,
+}
+
+impl<'a> Batches<'a> {
+    fn new(problem: &'a Problem<'a>) -> Self {
+        let images = problem.parts.repair.len();
+        let random = problem.seed.of("anp").of("order").random();
+        Self { problem, order: (0..images).collect(), random, next: images }
+    }
+
+    /// Pixels `[n, c, h, w]` and labels `[n]`.
+    fn next(&mut self) -> Result<(Tensor, Tensor), RepairError> {
+        if self.next >= self.order.len() {
+            self.random.shuffle(&mut self.order);
+            self.next = 0;
+        }
+        let batch = &self.order[self.next..(self.next + BATCH).min(self.order.len())];
+        self.next += BATCH;
+        let (images, device) = (&self.problem.parts.repair, self.problem.suspect.device());
+        let labels: Vec<u32> = batch.iter().map(|&i| images.labels[i] as u32).collect();
+        Ok((images.tensor(batch, &device)?, Tensor::from_vec(labels, batch.len(), &device)?))
+    }
+}
+
 /// How the loss on a batch depends on the multipliers of all channels' factors and shifts.
+struct Slopes {
+    by_factor: PerChannel,
+    by_shift: PerChannel,
+}
+
 fn slopes(
     suspect: &Classifier,
     layers: &[Channels<'_>],
@@ -138,7 +160,7 @@ fn slopes(
     shifts: &PerChannel,
     x: &Tensor,
     labels: &Tensor,
-) -> Result<[PerChannel; 2], RepairError> {
+) -> Result<Slopes, RepairError> {
     let mut at = Gradients::new();
     for ((layer, factors), shifts) in layers.iter().zip(factors).zip(shifts) {
         at.extend(layer.scaled(suspect.parameters(), factors, shifts)?);
@@ -149,11 +171,11 @@ fn slopes(
         return Err(RepairError::Diverged { method: "anp" });
     }
     let by_number = learner.gradients(&loss)?;
-    let mut slopes = [Vec::new(), Vec::new()];
+    let mut slopes = Slopes { by_factor: Vec::new(), by_shift: Vec::new() };
     for layer in layers {
         let [by_factor, by_shift] = layer.slopes(suspect.parameters(), &by_number)?;
-        slopes[0].push(by_factor);
-        slopes[1].push(by_shift);
+        slopes.by_factor.push(by_factor);
+        slopes.by_shift.push(by_shift);
     }
     Ok(slopes)
 }

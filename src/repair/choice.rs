@@ -83,6 +83,8 @@ pub(super) struct Trial<'a> {
 
 /// Settings are shown until this many times the accuracy is lost that may be lost: beyond lies no choice.
 const WORTH_SEEING: f32 = 5.0;
+/// Share of the successes the aim allows that may be left on the validation images.
+const SPARE: f32 = 0.5;
 
 impl<'a> Trial<'a> {
     /// Begins with the suspect as it is.
@@ -102,16 +104,66 @@ impl<'a> Trial<'a> {
         Ok((measured, lost <= WORTH_SEEING * self.problem.aim.accuracy_loss))
     }
 
-    /// Takes the harshest setting that keeps clean accuracy within the aim's budget: what is known of the attacker's own
-    /// trigger is less than the recovered one shows.
+    /// Takes a setting that keeps clean accuracy within the aim's budget. Where a trigger is known: the mildest that leaves
+    /// it no more than half of the successes the aim allows, or else the one that leaves it fewest. Where none is: the
+    /// harshest before accuracy first falls too far. A few hundred images measure accuracy to a point or two, and the
+    /// harshest of many settings that seem to cost nothing is the one chance was kindest to.
     ///
     /// # Errors
     /// Where the numbers of that setting cannot be worked out.
     pub fn end(mut self) -> Result<Outcome, RepairError> {
-        let least = self.problem.before.accuracy - self.problem.aim.accuracy_loss;
-        let affordable = |choice: &Choice| choice.measured.accuracy >= least;
-        self.choices.chosen = self.choices.list.iter().rposition(affordable).unwrap_or(0);
+        let (before, aim) = (&self.problem.before, self.problem.aim);
+        let affordable = |choice: &Choice| choice.measured.accuracy >= before.accuracy - aim.accuracy_loss;
+        let list = &self.choices.list;
+        self.choices.chosen = if before.worst_asr().is_some() {
+            let left = |choice: &Choice| choice.measured.worst_asr().unwrap_or(0.0);
+            let can: Vec<(usize, f32)> =
+                list.iter().enumerate().filter(|(_, c)| affordable(c)).map(|(i, c)| (i, left(c))).collect();
+            let enough = can.iter().find(|(_, left)| *left <= SPARE * aim.asr);
+            enough.or_else(|| can.iter().min_by(|a, b| a.1.total_cmp(&b.1))).map_or(0, |best| best.0)
+        } else {
+            list.iter().take_while(|choice| affordable(choice)).count().saturating_sub(1)
+        };
         let change = self.choices.list[self.choices.chosen].change(self.problem.suspect)?;
         Ok(Outcome { change, choices: Some(self.choices) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::repair::planted;
+
+    /// Index of the setting that is taken of those with these accuracies and successes.
+    fn chosen(known: bool, settings: &[(f32, f32)]) -> usize {
+        let (suspect, parts, triggers) = (planted::network(), planted::parts(), [planted::trigger()]);
+        let mut problem = planted::problem(&suspect, &parts, &triggers);
+        let measured = |accuracy, asr| Measured {
+            images: 40,
+            accuracy,
+            by_label: Vec::new(),
+            asr: if known { vec![(2, asr)] } else { Vec::new() },
+        };
+        problem.before = measured(1.0, 1.0);
+        let mut trial = Trial::new(&problem, "made up");
+        let made_up = settings
+            .iter()
+            .map(|&(accuracy, asr)| Choice::new(String::new(), Change::default(), measured(accuracy, asr)));
+        trial.choices.list.extend(made_up);
+        trial.end().unwrap().choices.unwrap().chosen
+    }
+
+    #[test]
+    fn the_mildest_setting_that_ends_the_trigger_is_taken_and_none_that_costs_too_much() {
+        assert_eq!(chosen(true, &[(0.99, 0.5), (0.99, 0.02), (0.99, 0.0)]), 2, "the mildest that does");
+        assert_eq!(chosen(true, &[(0.99, 0.5), (0.98, 0.2), (0.99, 0.3)]), 2, "the best that can be had");
+        assert_eq!(chosen(true, &[(0.97, 0.0), (0.9, 0.0)]), 0, "nothing rather than accuracy");
+    }
+
+    #[test]
+    fn without_a_trigger_it_goes_as_far_as_accuracy_holds() {
+        assert_eq!(chosen(false, &[(0.99, 0.0), (0.98, 0.0), (0.97, 0.0), (0.99, 0.0)]), 2);
+        assert_eq!(chosen(false, &[(0.5, 0.0)]), 0);
     }
 }

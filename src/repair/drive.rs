@@ -59,12 +59,13 @@ impl Repaired {
     }
 }
 
-/// The methods to try, best first: with a trigger it is unlearned; without one the whole model is retrained gently;
-/// without images only pruning by the weights is left.
+/// The methods to try, best first. With a trigger it is unlearned; where that is not enough the quick ones come before those
+/// that take minutes. Without one the whole model is retrained gently. Without images only pruning by the weights is left.
+/// ANP and fine-pruning are for those who choose them: in docs/repairs.md they remove less than the others and cost more.
 pub fn recommended(has_trigger: bool, has_images: bool) -> Vec<&'static dyn Repair> {
     let order: &[&str] = match (has_images, has_trigger) {
-        (true, true) => &["unlearning", "sau", "ft-sam", "clp"],
-        (true, false) => &["sau", "ft-sam", "clp"],
+        (true, true) => &["unlearning", "clp", "clamp", "sau", "ft-sam"],
+        (true, false) => &["sau", "ft-sam", "clamp", "clp"],
         (false, _) => &["clp"],
     };
     order.iter().filter_map(|name| method(name)).collect()

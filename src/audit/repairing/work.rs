@@ -152,8 +152,8 @@ fn methods(order: &RepairOrder, own: Format) -> Result<Vec<&'static dyn Repair>,
     }
     if !can_be_kept(method) {
         return Err(RepairingError::Order(format!(
-            "{name} adds steps to the network, for which a Keras file has no place; let the repaired model's name end in \
-             .onnx, or choose another method"
+            "{name} adds steps to the network, for which a Keras file has no place; choose a name for the repaired \
+             model that ends in .onnx, or another method"
         )));
     }
     Ok(vec![method])
@@ -259,5 +259,47 @@ fn fresh(seed: Seed) -> Seed {
 impl From<DetectError> for RepairingError {
     fn from(error: DetectError) -> Self {
         Self::Audit(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::audit::repairing::Target;
+    use crate::model::Preprocessing;
+
+    fn order(method: Option<&str>, destination: &str) -> RepairOrder {
+        RepairOrder {
+            audited: Order::default(),
+            preprocessing: Preprocessing::unit([8, 8], 3),
+            sha256: String::new(),
+            per_label: Vec::new(),
+            infected: vec![Target { label: 0, size: None }],
+            method: method.map(str::to_owned),
+            setting: None,
+            aim: crate::repair::Aim::default(),
+            destination: destination.into(),
+            overwrite: Overwrite::Never,
+        }
+    }
+
+    #[test]
+    fn a_clamp_is_not_begun_where_the_file_has_no_place_for_it() {
+        let names = |method, destination, own| {
+            let methods = methods(&order(method, destination), own)?;
+            Ok::<_, RepairingError>(methods.iter().map(|m| m.name()).collect::<Vec<_>>())
+        };
+        let sentence = names(Some("clamp"), "repaired.h5", Format::Keras).unwrap_err().to_string();
+        for part in ["clamp", "Keras", "ends in .onnx"] {
+            assert!(sentence.contains(part), "{sentence}");
+        }
+        for (destination, own) in [("repaired.onnx", Format::Keras), ("repaired.onnx", Format::Onnx)] {
+            assert_eq!(names(Some("clamp"), destination, own).unwrap(), ["clamp"]);
+        }
+        let all = names(None, "repaired.onnx", Format::Onnx).unwrap();
+        let kept: Vec<&str> = all.iter().copied().filter(|name| *name != "clamp").collect();
+        assert_eq!(names(None, "repaired.h5", Format::Keras).unwrap(), kept);
+        assert_eq!(names(None, "repaired.onnx", Format::Keras).unwrap(), all);
     }
 }
