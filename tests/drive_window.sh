@@ -103,8 +103,8 @@ click "Light"
 click "Step 4: Repair"
 wait_for "Start repair" 20
 picture 7-repair
-# The quickest method with a trade-off; most of the time goes into the second audit.
-click "Method: ${POISDETC_DRIVE_METHOD:-CLP}"
+# A quick method with many settings; most of the time goes into the second audit.
+click "Method: ${POISDETC_DRIVE_METHOD:-Clamp}"
 click "Start repair"
 wait_for "Stop" 30
 sleep 2
