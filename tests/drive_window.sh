@@ -68,12 +68,22 @@ wait_for() {
     done
     fail "\"$1\" did not appear within $2 s"
 }
-click() {
+point_at() {
     wait_for "$1" 20
     read -r left top right bottom _ <<<"$(find_widget "$1")"
     xdotool mousemove --window "$window" $(((left + right) / 2)) $(((top + bottom) / 2))
     sleep 0.3
+}
+click() {
+    point_at "$1"
     xdotool click 1
+}
+# Holds the button for as long as a finger does: a slider follows it only while it is down.
+hold() {
+    point_at "$1"
+    xdotool mousedown 1
+    sleep 0.5
+    xdotool mouseup 1
 }
 picture() {
     xdotool mousemove --window "$window" 640 895
@@ -111,7 +121,7 @@ sleep 2
 picture 8-repairing
 wait_for "Before and after" "${POISDETC_DRIVE_SECONDS:-600}"
 picture 9-repaired
-click "Setting of the repair"
+hold "Setting of the repair"
 wait_for "Written, but not examined" 120
 picture 10-setting
 xdotool key --window "$window" ctrl+q
