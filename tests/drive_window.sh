@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Drives the real program with a real pointer: starts it under Xvfb, clicks "Try the sample", waits for
-# the verdict, opens a label, and leaves a picture of every step.
+# the verdict, opens a label, repairs the model, takes another setting, and leaves a picture of every step.
 #
 #   tests/drive_window.sh FOLDER [BINARY]
 #
@@ -68,12 +68,22 @@ wait_for() {
     done
     fail "\"$1\" did not appear within $2 s"
 }
-click() {
+point_at() {
     wait_for "$1" 20
     read -r left top right bottom _ <<<"$(find_widget "$1")"
     xdotool mousemove --window "$window" $(((left + right) / 2)) $(((top + bottom) / 2))
     sleep 0.3
+}
+click() {
+    point_at "$1"
     xdotool click 1
+}
+# Holds the button for as long as a finger does: a slider follows it only while it is down.
+hold() {
+    point_at "$1"
+    xdotool mousedown 1
+    sleep 0.5
+    xdotool mouseup 1
 }
 picture() {
     xdotool mousemove --window "$window" 640 895
@@ -98,6 +108,22 @@ picture 5-inspect
 click "Theme"
 click "Dark"
 picture 6-dark
+click "Theme"
+click "Light"
+click "Step 4: Repair"
+wait_for "Start repair" 20
+picture 7-repair
+# A quick method with many settings; most of the time goes into the second audit.
+click "Method: ${POISDETC_DRIVE_METHOD:-Clamp}"
+click "Start repair"
+wait_for "Stop" 30
+sleep 2
+picture 8-repairing
+wait_for "Before and after" "${POISDETC_DRIVE_SECONDS:-600}"
+picture 9-repaired
+hold "Setting of the repair"
+wait_for "Written, but not examined" 120
+picture 10-setting
 xdotool key --window "$window" ctrl+q
 for _ in $(seq 50); do
     kill -0 "$program" 2>/dev/null || { program=; echo "driven to the end"; exit 0; }

@@ -3,8 +3,9 @@
 
 mod program;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use poisdetc::images::{self, Wanted};
+use poisdetc::model::graph::{Binary, Op};
 use poisdetc::model::{self, Classifier, Preprocessing};
 use poisdetc::progress::Monitor;
 use program::{Ended, command, ended, sample};
@@ -146,6 +147,56 @@ fn without_a_confirmed_trigger_it_is_repaired_and_said_what_that_does_not_prove(
     assert!(json["asr"]["after"].is_null());
     contains(json["limits"][0].as_str().unwrap(), &["confirmed no trigger", "second audit is all the evidence"]);
     assert!(bench.out.exists());
+}
+
+#[test]
+fn another_setting_is_taken_by_its_place_in_the_list() {
+    let bench = Bench::new();
+    let repaired = |setting: Option<&str>| {
+        let mut repair = bench.usual();
+        repair.args(["--method", "clp", "--json", "-", "--quiet", "--force"]);
+        if let Some(setting) = setting {
+            repair.args(["--setting", setting]);
+        }
+        let Ended { status, out, err } = ended(repair);
+        assert!([0, 11].contains(&status), "{err}");
+        serde_json::from_str::<Value>(&out).unwrap()
+    };
+    let own = repaired(None);
+    let settings = own["settings"]["measured"].as_array().unwrap();
+    let last = settings.len() - 1;
+    assert!(last >= 1 && settings[0]["setting"] == "nothing changed", "{settings:?}");
+    let harshest = repaired(Some(&last.to_string()));
+    assert_eq!(harshest["settings"]["chosen"], last);
+    assert_eq!(harshest["settings"]["measured"], own["settings"]["measured"]);
+    let written = sha256(&bench.out);
+    assert_eq!(harshest["repaired"]["sha256"], written.as_str());
+    if own["settings"]["chosen"] != harshest["settings"]["chosen"] {
+        assert_ne!(own["repaired"]["sha256"], written.as_str());
+    }
+    let mut beyond = bench.usual();
+    beyond.args(["--method", "clp", "--setting", "99", "--force"]);
+    contains(&refused(beyond), &["clp measured", "settings", "there is no 99"]);
+    assert_eq!(sha256(&bench.out), written, "what stood there still stands");
+}
+
+#[test]
+fn a_clamp_changes_no_number_and_adds_its_steps_to_the_file() {
+    let bench = Bench::new();
+    let mut repair = bench.usual();
+    repair.args(["--method", "clamp", "--quiet"]);
+    let Ended { status, err, .. } = ended(repair);
+    assert!([0, 11].contains(&status), "{err}");
+    let [suspect, repaired] = [sample(SUSPECT), bench.out.clone()].map(|file| model::open(&file).unwrap());
+    let limits = |model: &model::Model| {
+        let least = |op: &Op| matches!(op, Op::Binary(Binary::Min));
+        model.graph.nodes.iter().filter(|node| least(&node.op)).count()
+    };
+    assert_eq!((limits(&suspect), limits(&repaired)), (0, 4), "one behind every activation");
+    for (name, before) in &suspect.parameters {
+        let flat = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(flat(before), flat(&repaired.parameters[name]), "{name}");
+    }
 }
 
 #[test]

@@ -424,6 +424,79 @@ fn a_repair_that_is_not_clean_says_so() {
     assert!(window.query_by_label("Infected (confirmed)").is_some());
 }
 
+/// Moves the slider of the trade-off by some settings, with the keyboard.
+fn slide(window: &mut Window, key: Key, settings: usize) {
+    window.get_by_label("Setting of the repair").focus();
+    // The slider claims the arrow keys in the frame after the one it got the focus in.
+    window.run_steps(3);
+    for _ in 0..settings {
+        window.key_press(key);
+        // One frame for the press, one for the release.
+        window.run_steps(2);
+    }
+}
+
+/// The report of a setting, once it was measured.
+fn proved(window: &mut Window, setting: usize) -> RepairReport {
+    let there = |w: &Window| {
+        let report = w.state().repaired().unwrap();
+        report.choices.as_ref().unwrap().chosen == setting
+    };
+    assert!(wait(window, 60, there), "setting {setting} was never measured");
+    window.run();
+    window.state().repaired().unwrap().clone()
+}
+
+#[test]
+fn the_slider_takes_another_setting_which_is_measured_and_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = repaired(repair_example::with_settings(folder.path()));
+    assert!(window.query_by_label("1 of 3, 4 channels off").is_some());
+    assert!(window.query_by_label("Clean accuracy 97.3 %, recovered trigger works on 65.3 %").is_some());
+    assert!(window.query_by_label("Repaired: the aim is met, and the second audit finds nothing").is_some());
+
+    slide(&mut window, Key::ArrowRight, 2);
+    assert!(window.query_by_label("3 of 3, 12 channels off").is_some(), "numbers known beforehand are there at once");
+    assert!(window.query_by_label("Clean accuracy 95.3 %, recovered trigger works on 0.0 %").is_some());
+    let harsh = proved(&mut window, 3);
+    assert!(!harsh.meets_aim && harsh.scanned_again.is_none() && harsh.after.images == 48);
+    assert!(harsh.after.accuracy < 0.5, "{}", harsh.after.accuracy);
+    assert!(window.query_by_label_contains("Written, but not examined: the aim is not met").is_some());
+    assert!(window.query_by_label_contains("was not examined again: it is another setting").is_some());
+
+    let file = folder.path().join("mine.onnx");
+    let ctx = window.ctx.clone();
+    window.state_mut().export(&ctx, file.clone());
+    assert!(wait(&mut window, 60, |w| w.query_by_label_contains("The repaired model is in").is_some()));
+    let bias = |file: &Path| {
+        let model = poisdetc::model::open(file).unwrap();
+        model.parameters[repair_example::CHANGED].to_vec1::<f32>().unwrap()
+    };
+    let suspect = bias(&harsh.order.audited.model);
+    let expected: Vec<f32> = suspect.iter().map(|b| repair_example::FACTORS[3] * b).collect();
+    assert_eq!(bias(&file), expected, "what the slider shows is exported");
+    assert_eq!(bias(&harsh.saved.path), expected, "and scanned again");
+
+    slide(&mut window, Key::ArrowLeft, 2);
+    let first = proved(&mut window, 1);
+    assert!(first.is_clean(), "what was examined is kept");
+    assert!(window.query_by_label_contains("The repaired model is in").is_none(), "that was another setting");
+}
+
+#[test]
+fn a_setting_that_cannot_be_measured_is_a_sentence_and_nothing_is_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut report = repair_example::with_settings(folder.path());
+    report.order.sha256 = "0".repeat(64);
+    let mut window = repaired(report);
+    slide(&mut window, Key::ArrowLeft, 1);
+    assert!(wait(&mut window, 60, |w| w.query_by_label("This setting could not be measured").is_some()));
+    assert!(window.query_by_label_contains("has changed since it was opened").is_some());
+    assert!(window.get_by_label("Export…").accesskit_node().is_disabled());
+    slide(&mut window, Key::ArrowRight, 1);
+    assert!(!window.get_by_label("Export…").accesskit_node().is_disabled(), "back at what was proved");
+}
+
 #[test]
 fn an_export_that_cannot_be_done_is_a_sentence() {
     let mut window = repaired(repair_example::report(true));
@@ -519,6 +592,18 @@ fn pictures_for_people() {
             w.run_steps(3);
             w.get_by_label("What this does not prove").scroll_to_me();
             w.run_steps(12);
+        });
+        show(App::with_audit(example::audit()), "6-repaired-slider", &|w| {
+            w.get_by_label("Step 4: Repair").click();
+            w.run_steps(2);
+            let ctx = w.ctx.clone();
+            let room = tempfile::tempdir().unwrap();
+            let report = repair_example::with_settings(room.path());
+            w.state_mut().run_repair(&ctx, |_, events| {
+                curve(events);
+                Ok(report)
+            });
+            assert!(wait(w, 20, |w| w.state().repaired().is_some()));
         });
         show(App::with_audit(example::audit()), "5-expert", &|w| w.get_by_label("Expert settings").click());
     }

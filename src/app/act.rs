@@ -53,6 +53,10 @@ impl App {
                 self.repair.stop();
             }
             Command::ChooseMethod(method) => self.repair.method = method,
+            Command::PickSetting(index) => {
+                self.repair.pick(index);
+                ctx.request_repaint();
+            }
             Command::StartRepair => self.start_repair(ctx),
             Command::Export => self.choose_export(ctx, parent),
             Command::ExportTo(path) => self.repair.export(path, Overwrite::Others, wake(ctx)),
@@ -63,7 +67,7 @@ impl App {
                 }
             }
             Command::ScanAgain => {
-                if let Some(order) = self.repair.scan().filter(|_| !self.is_running()) {
+                if let Some(order) = self.repair.scan().filter(|_| !self.is_running() && self.repair.is_proved()) {
                     self.begin(order, ctx);
                 }
             }
@@ -91,6 +95,7 @@ impl App {
 
     fn choose_export(&mut self, ctx: &Context, parent: Option<&eframe::Frame>) {
         if self.dialog.is_none()
+            && self.repair.is_proved()
             && let Some(file) = self.export_file()
         {
             let title = "Export the repaired model";
@@ -111,8 +116,9 @@ impl App {
 
     /// The file that is proposed for the repaired model: beside the suspect.
     fn export_file(&self) -> Option<PathBuf> {
-        let suspect = &self.repair.report.as_ref()?.order.audited.model;
-        Some(suspect.with_file_name(file_name(suspect)))
+        let report = self.repair.report.as_ref()?;
+        let suspect = &report.order.audited.model;
+        Some(suspect.with_file_name(file_name(suspect, !report.change.clamps.is_empty())))
     }
 
     fn start_repair(&mut self, ctx: &Context) {

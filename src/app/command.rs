@@ -65,6 +65,8 @@ pub enum Command {
     Inspect(usize),
     /// Repair by one method, or by the recommended ones.
     ChooseMethod(Option<String>),
+    /// Take another setting of the repair's trade-off, by its place in the list.
+    PickSetting(usize),
     /// Start the repair.
     StartRepair,
     /// Choose a file for the repaired model in a dialog.
@@ -117,6 +119,7 @@ impl Command {
             Self::Show(Step::Repair) => "Repair",
             Self::Inspect(_) => "Inspect",
             Self::ChooseMethod(_) => "Method",
+            Self::PickSetting(_) => "Setting",
             Self::StartRepair => "Start repair",
             Self::Export => "Export…",
             Self::ExportTo(_) | Self::ExportTyped => "Export here",
@@ -150,6 +153,7 @@ impl Command {
             Self::Show(Step::Inspect) => "One label in detail: reasons, numbers, trigger",
             Self::Show(Step::Repair) => "Take the backdoor out, and see what that did to the model",
             Self::ChooseMethod(_) => "How the model is repaired",
+            Self::PickSetting(_) => "Left is mild, right is harsh; the numbers of every setting were measured",
             Self::StartRepair => "Repair a copy of the model and examine it again; the suspect's file stays as it is",
             Self::Export => "Choose a file for the repaired model",
             Self::ExportTo(_) | Self::ExportTyped | Self::TypeExport(_) => "Write the repaired model to this file",

@@ -4,15 +4,20 @@
 //! it; the folder goes away with the next audit of another model or with the window.
 
 use super::known::fresh;
-use crate::audit::repairing::{RepairEvent, RepairOrder, RepairReport, RepairingError, export};
+use crate::audit::repairing::{RepairEvent, RepairOrder, RepairReport, RepairingError, choose, export};
 use crate::audit::{Audit, Order};
 use crate::job::{Job, Outcome};
 use crate::model::Overwrite;
 use crate::progress::Monitor;
-use crate::repair::Point;
+use crate::repair::{self, Point};
 use crate::tensor::Seed;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
+
+/// What came of proving the setting at an index.
+type Proved = (usize, Result<RepairReport, RepairingError>);
 
 /// Everything the Repair screen draws.
 #[derive(Default)]
@@ -33,8 +38,16 @@ pub struct Repairing {
     pub curves: Vec<(String, Vec<Point>)>,
     /// Why there is no repaired model.
     pub failure: Option<String>,
-    /// What came of it.
+    /// What came of it, with the setting that was proved last.
     pub report: Option<RepairReport>,
+    /// Index of the setting the slider is at, where the method has a trade-off.
+    pub picked: usize,
+    /// Why the picked setting could not be proved.
+    pub unproved: Option<String>,
+    /// Settings that were proved, by index.
+    proved: BTreeMap<usize, RepairReport>,
+    proving: Option<Job<(), Proved>>,
+    wake: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Where it was exported to, or why not.
     pub exported: Option<Result<PathBuf, String>>,
     /// A path to export to, typed where no dialog can be opened.
@@ -51,7 +64,8 @@ impl Repairing {
     pub fn order(&mut self, audit: &Audit) -> Result<RepairOrder, String> {
         let folder = tempfile::tempdir()
             .map_err(|why| format!("No folder for the repaired model can be made: {why}. Make room on your disk"))?;
-        let destination = folder.path().join(file_name(&audit.order.model));
+        let adds_steps = self.method.as_deref().and_then(repair::method).is_some_and(|method| method.adds_steps());
+        let destination = folder.path().join(file_name(&audit.order.model, adds_steps));
         self.workshops.push(folder);
         Ok(RepairOrder { method: self.method.clone(), ..RepairOrder::of(audit, destination) })
     }
@@ -63,8 +77,8 @@ impl Repairing {
         work: impl FnOnce(&Monitor, &(dyn Fn(RepairEvent) + Sync)) -> Result<RepairReport, RepairingError> + Send + 'static,
     ) {
         let (method, workshops) = (self.method.take(), std::mem::take(&mut self.workshops));
-        let job = Some(Job::start(Monitor::silent(), wake, work));
-        *self = Self { method, workshops, job, ..Self::default() };
+        let job = Some(Job::start(Monitor::silent(), wake.clone(), work));
+        *self = Self { method, workshops, job, wake: Some(Arc::new(wake)), ..Self::default() };
     }
 
     /// Whether a repair runs.
@@ -96,6 +110,7 @@ impl Repairing {
                 self.typed = None;
             }
         }
+        self.poll_proof();
         let Some(job) = &self.job else { return };
         // The outcome first: every event was sent before it.
         let outcome = job.outcome();
@@ -115,7 +130,13 @@ impl Repairing {
         self.job = None;
         self.version = fresh();
         match outcome {
-            Outcome::Done(Ok(report)) => self.report = Some(report),
+            Outcome::Done(Ok(report)) => {
+                if let Some(choices) = &report.choices {
+                    self.picked = choices.chosen;
+                    self.proved.insert(choices.chosen, report.clone());
+                }
+                self.report = Some(report);
+            }
             Outcome::Done(Err(stop)) if stop.is_stop() => {
                 self.failure = Some("It was stopped before the repaired model was written; nothing was changed".into());
             }
@@ -124,6 +145,55 @@ impl Repairing {
                 self.failure =
                     Some(format!("The program itself failed: {why}. Your files are untouched; please report this"));
             }
+        }
+    }
+
+    /// Puts the slider to a setting. Its proof begins as soon as no other is being made.
+    pub fn pick(&mut self, index: usize) {
+        if index == self.picked {
+            return;
+        }
+        self.picked = index;
+        // What was exported is another setting.
+        (self.exported, self.typed, self.unproved) = (None, None, None);
+        if let Some(job) = &self.proving {
+            job.stop();
+        }
+    }
+
+    /// Whether the report is of the setting the slider is at.
+    pub fn is_proved(&self) -> bool {
+        let choices = self.report.as_ref().and_then(|report| report.choices.as_ref());
+        choices.is_none_or(|choices| choices.chosen == self.picked)
+    }
+
+    /// Takes in the proof of a setting, and begins that of the picked one. Never blocks.
+    fn poll_proof(&mut self) {
+        if let Some(end) = self.proving.as_ref().and_then(Job::outcome) {
+            self.proving = None;
+            match end {
+                Outcome::Done((index, Ok(report))) => {
+                    self.proved.insert(index, report);
+                }
+                Outcome::Done((_, Err(stop))) if stop.is_stop() => {}
+                Outcome::Done((index, Err(why))) if index == self.picked => self.unproved = Some(why.to_string()),
+                Outcome::Done(_) => {}
+                Outcome::Panicked(why) => self.unproved = Some(format!("The program itself failed: {why}")),
+            }
+        }
+        if self.proving.is_some() || self.is_proved() || self.unproved.is_some() {
+            return;
+        }
+        if let Some(report) = self.proved.get(&self.picked) {
+            self.report = Some(report.clone());
+            self.version = fresh();
+        } else if let (Some(report), Some(wake)) = (self.report.clone(), self.wake.clone()) {
+            let index = self.picked;
+            let file = file_name(&report.order.audited.model, !report.change.clamps.is_empty());
+            let destination = report.order.destination.with_file_name(format!("setting-{index}-{file}"));
+            let work =
+                move |monitor: &Monitor, _: &(dyn Fn(()) + Sync)| (index, choose(&report, index, destination, monitor));
+            self.proving = Some(Job::start(Monitor::silent(), move || wake(), work));
         }
     }
 
@@ -162,10 +232,11 @@ impl Repairing {
     }
 }
 
-/// What a repaired model is called beside the suspect: "signs-repaired.onnx".
-pub fn file_name(suspect: &Path) -> String {
+/// What a repaired model is called beside the suspect: "signs-repaired.onnx". It keeps its kind of file unless steps were
+/// added that only ONNX has a place for.
+pub fn file_name(suspect: &Path, adds_steps: bool) -> String {
     let part = |part: Option<&std::ffi::OsStr>| part.map(|p| p.to_string_lossy().into_owned());
     let stem = part(suspect.file_stem()).unwrap_or_else(|| "model".into());
-    let ending = part(suspect.extension()).unwrap_or_else(|| "onnx".into());
+    let ending = part(suspect.extension()).filter(|_| !adds_steps).unwrap_or_else(|| "onnx".into());
     format!("{stem}-repaired.{ending}")
 }

@@ -4,18 +4,21 @@
 //! In: a [`RepairOrder`]. Out: a [`RepairReport`]. The triggers are found again from the audit's seed: the same seed,
 //! model and images give the same triggers, so an audit need not carry its tensors.
 
+mod choose;
 mod error;
 mod limits;
 mod work;
 
+pub use choose::{Proof, choose};
 pub use error::RepairingError;
 pub use work::{check_destination, export, repair_model};
 
 use super::{Audit, Order, Verdict};
 use crate::detect::Example;
 use crate::model::{Change, Overwrite, Preprocessing, Saved};
-use crate::repair::{Aim, Attempt, Measured, Point};
+use crate::repair::{Aim, Attempt, Choices, Measured, Point};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A label to repair.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +44,8 @@ pub struct RepairOrder {
     pub infected: Vec<Target>,
     /// One method by its name; the recommended ones in order where absent.
     pub method: Option<String>,
+    /// One setting of that method's trade-off by its place in the list; the method's own choice where absent.
+    pub setting: Option<usize>,
     /// What to reach.
     pub aim: Aim,
     /// Where the repaired model goes.
@@ -60,6 +65,7 @@ impl RepairOrder {
             per_label: audit.images.per_label.clone(),
             infected: infected.map(|l| Target { label: l.label, size: l.trigger.as_ref().map(|t| t.size) }).collect(),
             method: None,
+            setting: None,
             aim: Aim::default(),
             destination,
             overwrite: Overwrite::Never,
@@ -106,6 +112,10 @@ pub struct RepairReport {
     pub examples_after: Vec<Example>,
     /// What was changed.
     pub change: Change,
+    /// The settings of the method that were measured, where it has a trade-off; `change` is the chosen one.
+    pub choices: Option<Choices>,
+    /// What another of them can be proved with.
+    pub proof: Option<Arc<Proof>>,
     /// The repaired file.
     pub saved: Saved,
     /// The audit of that file with a fresh seed; `None` where it was stopped at its beginning or could not be done.

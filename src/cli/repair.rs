@@ -96,6 +96,7 @@ fn after_audit(
 /// The order with what was typed beside the audit.
 fn as_typed(arguments: &RepairArguments, mut order: RepairOrder) -> RepairOrder {
     order.method = arguments.method();
+    order.setting = arguments.setting;
     order.overwrite = arguments.overwrite();
     order.audited.label_names = arguments.labels.clone();
     if let Some(reference) = &arguments.reference {

@@ -76,6 +76,15 @@ fn circumstances(report: &RepairReport) -> String {
         ("Method", report.method.clone()),
         ("Measured on", format!("{} held back", words::counted(report.after.images, "image", "images"))),
     ];
+    if let Some(choices) = &report.choices
+        && let Some(choice) = choices.list.get(choices.chosen)
+    {
+        rows.push(("Setting", format!("{}: {}", choices.setting, choice.what)));
+        let others = choices.list.len() - 1;
+        if others > 0 {
+            rows.push(("", format!("{others} more were measured: --json lists them, --setting takes one")));
+        }
+    }
     for attempt in report.attempts.iter().filter(|attempt| attempt.method != report.method) {
         let why = match (&attempt.failure, &attempt.reached) {
             (Some(why), _) => why.clone(),

@@ -109,13 +109,13 @@ impl Classifier {
         Self { parameters, ..self.clone() }
     }
 
-    /// The same classifier with another graph of the same input and labels.
-    pub(super) fn with_graph(self, graph: Arc<Graph>) -> Self {
-        Self { graph, ..self }
+    /// The same classifier with another graph of the same input: one with clamps, or one that gives what is inside.
+    pub(crate) fn with_graph(&self, graph: Arc<Graph>) -> Self {
+        Self { graph, ..self.clone() }
     }
 
     /// Shape of a computed value for one picture (for a whole batch where the graph insists on one).
-    pub(super) fn shape_of(&self, value: ValueId) -> Result<Vec<usize>, ModelError> {
+    pub(crate) fn shape_of(&self, value: ValueId) -> Result<Vec<usize>, ModelError> {
         let [h, w] = self.preprocessing.size;
         let n = self.input.fixed_batch.unwrap_or(1).max(1);
         let pixels = Tensor::zeros((n, self.preprocessing.channels, h, w), DType::F32, &self.device)?;

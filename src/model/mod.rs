@@ -29,4 +29,4 @@ pub use error::ModelError;
 pub use graph::{Graph, Parameters};
 pub use open::{Format, InputLayout, InputSpec, Model, open};
 pub use preprocessing::{ChannelOrder, Preprocessing, colours};
-pub use save::{Overwrite, SaveError, Saved, TOLERANCE, check_destination, save};
+pub use save::{Overwrite, SaveError, Saved, TOLERANCE, check_destination, holds_clamps, save};

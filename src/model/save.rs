@@ -67,6 +67,12 @@ pub fn check_destination(model: &Model, destination: &Path, overwrite: Overwrite
     files::try_folder(&Destination::look(destination, &model.path, overwrite)?)
 }
 
+/// Whether a model that came as a file of the kind `own` can be saved at `destination` with clamps: a Keras file has no
+/// place for them.
+pub fn holds_clamps(destination: &Path, own: Format) -> bool {
+    format_of(destination, own).is_ok_and(|format| format == Format::Onnx)
+}
+
 /// Saves `model` with `change` at `destination`: in place of its own format, or as ONNX where the name ends in
 /// `.onnx`. It is read back and asked about random pictures, and about `pictures` (`[n, c, h, w]` in `[0, 1]`, at the
 /// size `preprocessing` names) where there are some, before it gets its name.

@@ -4,9 +4,11 @@
 //! A channel's sensitivity is the largest singular value of its kernel, times what the normalisation that reads the
 //! convolution multiplies it with. Convolution and normalisation are paired through the edges of the graph.
 
+use super::channels::{Channels, Silence, of_layer, of_normalisation, readers};
+use super::choice::{Edit, Outcome, Trial};
 use super::{Point, Problem, Repair, RepairError};
+use crate::model::Classifier;
 use crate::model::graph::Op;
-use crate::model::{Change, Classifier, Parameters};
 use crate::progress::Monitor;
 use candle_core::Tensor;
 
@@ -34,7 +36,12 @@ impl Repair for Clp {
         false
     }
 
-    fn run(&self, problem: &Problem, watch: &(dyn Fn(Point) + Sync), monitor: &Monitor) -> Result<Change, RepairError> {
+    fn run(
+        &self,
+        problem: &Problem,
+        watch: &(dyn Fn(Point) + Sync),
+        monitor: &Monitor,
+    ) -> Result<Outcome, RepairError> {
         let layers = layers(problem.suspect)?;
         if layers.is_empty() {
             return Err(RepairError::Lacks(
@@ -42,31 +49,33 @@ impl Repair for Clp {
             ));
         }
         if problem.parts.validation.is_empty() {
-            return pruned(problem.suspect.parameters(), &layers, PUBLISHED);
+            return Ok(silenced(&layers, PUBLISHED).change(problem.suspect.parameters())?.into());
         }
-        let mut kept = Change::default();
+        let mut trial = Trial::new(problem, "Deviations from its layer beyond which a channel is switched off");
+        let mut earlier = Silence::default();
         for (i, &bound) in TRIED.iter().enumerate() {
             monitor.check()?;
             let done = (i + 1) as f32 / TRIED.len() as f32;
             monitor.step(format!("Switching channels off beyond {bound} deviations"), done);
-            let change = pruned(problem.suspect.parameters(), &layers, bound)?;
-            let now = problem.measured(&change, monitor)?;
+            let silence = silenced(&layers, bound);
+            if silence == earlier {
+                continue;
+            }
+            earlier = silence.clone();
+            let what = format!("{bound}, {}", silence.words());
+            let (now, worth_it) = trial.add(what, Edit::Channels(silence), monitor)?;
             watch(Point::of(done, &now));
-            if now.accuracy < problem.before.accuracy - problem.aim.accuracy_loss {
+            if !worth_it {
                 break;
             }
-            kept = change;
         }
-        Ok(kept)
+        trial.end()
     }
 }
 
-/// A convolution, what normalises its output, and how sensitive each of its channels is.
+/// A convolution with the normalisation that reads it, and how sensitive each of its channels is.
 struct Layer<'a> {
-    weight: &'a str,
-    bias: Option<&'a str>,
-    /// Scale and shift of the normalisation that reads it.
-    norm: Option<(&'a str, &'a str)>,
+    channels: Channels<'a>,
     sensitivity: Vec<f32>,
 }
 
@@ -74,20 +83,19 @@ fn layers(model: &Classifier) -> Result<Vec<Layer<'_>>, RepairError> {
     let (graph, parameters) = (model.graph(), model.parameters());
     let mut layers = Vec::new();
     for node in graph.nodes.iter().filter(|n| matches!(n.op, Op::Conv(_))) {
-        let Some(weight) = graph.parameter_read(node, 1) else { continue };
-        let bias = graph.parameter_read(node, 2);
-        let mut sensitivity = spectral_norms(&parameters[weight])?;
-        let mut norm = None;
-        let reader = graph.nodes.iter().find(|n| n.inputs.first() == Some(&node.outputs.first().copied()));
-        if let Some(reader) = reader
+        let Some(mut channels) = of_layer(graph, node, parameters) else { continue };
+        let mut sensitivity = spectral_norms(&parameters[channels.factor.name])?;
+        if let Some(reader) = readers(graph, node).next()
             && let Op::BatchNorm { epsilon } = reader.op
-            && let [Some(scale), Some(shift), Some(variance)] = [1, 2, 4].map(|i| graph.parameter_read(reader, i))
+            && let Some(norm) = of_normalisation(graph, reader, parameters)
+            && let Some(variance) = graph.parameter_read(reader, 4)
         {
-            let factors = parameters[scale].abs()?.div(&(&parameters[variance] + f64::from(epsilon))?.sqrt()?)?;
+            let deviation = (&parameters[variance] + f64::from(epsilon))?.sqrt()?;
+            let factors = parameters[norm.factor.name].abs()?.div(&deviation)?;
             sensitivity.iter_mut().zip(factors.to_vec1::<f32>()?).for_each(|(s, f)| *s *= f);
-            norm = Some((scale, shift));
+            channels = norm;
         }
-        layers.push(Layer { weight, bias, norm, sensitivity });
+        layers.push(Layer { channels, sensitivity });
     }
     Ok(layers)
 }
@@ -108,27 +116,15 @@ fn spectral_norms(weight: &Tensor) -> Result<Vec<f32>, RepairError> {
     Ok(norm.flatten_all()?.to_vec1()?)
 }
 
-/// The parameters with every channel switched off whose sensitivity lies more than `bound` deviations above the mean
-/// of its layer.
-fn pruned(parameters: &Parameters, layers: &[Layer<'_>], bound: f32) -> Result<Change, RepairError> {
-    let mut change = Change::default();
+/// Every channel whose sensitivity lies more than `bound` deviations above the mean of its layer.
+fn silenced(layers: &[Layer<'_>], bound: f32) -> Silence {
+    let mut silence = Silence::default();
     for layer in layers {
         let n = layer.sensitivity.len() as f32;
         let mean = layer.sensitivity.iter().sum::<f32>() / n;
         let variance = layer.sensitivity.iter().map(|s| (s - mean).powi(2)).sum::<f32>() / (n - 1.0).max(1.0);
         let limit = mean + bound * variance.sqrt();
-        let keep: Vec<f32> = layer.sensitivity.iter().map(|&s| if s > limit { 0.0 } else { 1.0 }).collect();
-        if keep.iter().all(|&k| k == 1.0) {
-            continue;
-        }
-        let silenced = layer.norm.map_or([Some(layer.weight), layer.bias], |(scale, shift)| [Some(scale), Some(shift)]);
-        for name in silenced.into_iter().flatten() {
-            let old = &parameters[name];
-            let mut shape = vec![1; old.rank()];
-            shape[0] = keep.len();
-            let keep = Tensor::from_slice(&keep, shape, old.device())?;
-            change.parameters.insert(name.to_owned(), old.broadcast_mul(&keep)?);
-        }
+        silence.add(&layer.channels, layer.sensitivity.iter().map(|&s| s <= limit).collect());
     }
-    Ok(change)
+    silence
 }

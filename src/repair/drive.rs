@@ -1,6 +1,6 @@
 //! Which repairs are tried in which order, and when one is good enough.
 
-use super::{Measured, Point, Problem, Repair, RepairError, measure, method};
+use super::{Choices, Measured, Outcome, Point, Problem, Repair, RepairError, measure, method};
 use crate::model::Change;
 use crate::progress::Monitor;
 
@@ -24,6 +24,8 @@ pub struct Repaired {
     pub method: String,
     /// What changes.
     pub change: Change,
+    /// Other settings of the method, where it has a trade-off.
+    pub choices: Option<Choices>,
     /// On the proof images, before.
     pub before: Measured,
     /// On the proof images, after.
@@ -34,12 +36,36 @@ pub struct Repaired {
     pub attempts: Vec<Attempt>,
 }
 
-/// The methods to try, best first: with a trigger it is unlearned; without one the whole model is retrained gently;
-/// without images only pruning by the weights is left.
+impl Repaired {
+    /// The same repair with the setting at `index` of the method's list, measured anew on the proof images.
+    ///
+    /// # Errors
+    /// [`RepairError::Lacks`] where there is no such setting; where the model fails or somebody stops the work.
+    pub fn at_setting(self, index: usize, problem: &Problem, monitor: &Monitor) -> Result<Self, RepairError> {
+        let count = self.choices.as_ref().map_or(0, |choices| choices.list.len());
+        let lacks = || {
+            RepairError::Lacks(match count {
+                0 => format!("{} has no settings to choose from", self.method),
+                _ => format!("{} measured {count} settings, 0 to {}; there is no {index}", self.method, count - 1),
+            })
+        };
+        let choices = self.choices.as_ref().ok_or_else(lacks)?;
+        let change = choices.list.get(index).ok_or_else(lacks)?.change(problem.suspect)?;
+        let repaired = change.apply(problem.suspect)?;
+        let after = measure(&repaired, &problem.parts.proof, problem.triggers, monitor)?;
+        let meets_aim = after.misses(problem.aim, &self.before) == 0.0;
+        let choices = Some(Choices { chosen: index, ..choices.clone() });
+        Ok(Self { change, choices, after, meets_aim, ..self })
+    }
+}
+
+/// The methods to try, best first. With a trigger it is unlearned; where that is not enough the quick ones come before those
+/// that take minutes. Without one the whole model is retrained gently. Without images only pruning by the weights is left.
+/// ANP and fine-pruning are for those who choose them: in docs/repairs.md they remove less than the others and cost more.
 pub fn recommended(has_trigger: bool, has_images: bool) -> Vec<&'static dyn Repair> {
     let order: &[&str] = match (has_images, has_trigger) {
-        (true, true) => &["unlearning", "sau", "ft-sam", "clp"],
-        (true, false) => &["sau", "ft-sam", "clp"],
+        (true, true) => &["unlearning", "clp", "clamp", "sau", "ft-sam"],
+        (true, false) => &["sau", "ft-sam", "clamp", "clp"],
         (false, _) => &["clp"],
     };
     order.iter().filter_map(|name| method(name)).collect()
@@ -57,7 +83,7 @@ pub fn repair(
     monitor: &Monitor,
 ) -> Result<Repaired, RepairError> {
     let mut attempts = Vec::new();
-    let mut best: Option<(f32, &str, Change)> = None;
+    let mut best: Option<(f32, &str, Outcome)> = None;
     let mut failure = None;
     for (i, method) in methods.iter().enumerate() {
         let part = monitor.part(i as f32 / methods.len() as f32, (i + 1) as f32 / methods.len() as f32);
@@ -72,8 +98,8 @@ pub fn repair(
         let ended = lacking(problem, *method).map_or_else(|| method.run(problem, &note, &part), Err);
         let curve = curve.into_inner().unwrap_or_default();
         let name = method.name();
-        let change = match ended {
-            Ok(change) => change,
+        let outcome = match ended {
+            Ok(outcome) => outcome,
             Err(stop) if stop.is_stop() => return Err(stop),
             Err(error) => {
                 let why = error.to_string();
@@ -82,17 +108,17 @@ pub fn repair(
                 continue;
             }
         };
-        let reached = problem.measured(&change, monitor)?;
+        let reached = problem.measured(&outcome.change, monitor)?;
         let missing = reached.misses(problem.aim, &problem.before);
         attempts.push(Attempt { method: name.into(), curve, reached: Some(reached), failure: None });
         if best.as_ref().is_none_or(|b| missing < b.0) {
-            best = Some((missing, name, change));
+            best = Some((missing, name, outcome));
         }
         if missing == 0.0 {
             break;
         }
     }
-    let Some((_, name, change)) = best else {
+    let Some((_, name, Outcome { change, choices })) = best else {
         return Err(
             failure.unwrap_or_else(|| RepairError::Lacks("there is no method to repair this model with".into()))
         );
@@ -101,7 +127,7 @@ pub fn repair(
     let before = measure(problem.suspect, proof, problem.triggers, monitor)?;
     let after = measure(&change.apply(problem.suspect)?, proof, problem.triggers, monitor)?;
     let meets_aim = after.misses(problem.aim, &before) == 0.0;
-    Ok(Repaired { method: name.into(), change, before, after, meets_aim, attempts })
+    Ok(Repaired { method: name.into(), change, choices, before, after, meets_aim, attempts })
 }
 
 /// Why a method cannot begin.

@@ -13,6 +13,12 @@ pub enum RepairError {
         /// Name of the method.
         method: &'static str,
     },
+    /// Clean accuracy fell further than anything the method could win.
+    #[error("{method} costs this model too much clean accuracy; choose another method")]
+    CostsAccuracy {
+        /// Name of the method.
+        method: &'static str,
+    },
     /// The model fails.
     #[error(transparent)]
     Model(#[from] crate::model::ModelError),

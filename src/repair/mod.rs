@@ -2,29 +2,35 @@
 //! rest as it was.
 //!
 //! In: a [`Problem`]: the suspect, clean images in three parts, the recovered triggers, the aim. Out: a
-//! [`Change`] and what it does on images held back from it. One file a method, one line in
-//! [`methods`]; nothing here knows a file format or a screen.
+//! [`Change`](crate::model::Change), what it does on images held back from it, and where a method has a trade-off the
+//! other settings it measured. One file a method, one line in [`methods`]; nothing here knows a file format or a screen.
 
+mod anp;
 mod block;
+mod channels;
+mod choice;
+mod clamp;
 mod clp;
 mod disturbance;
 mod drive;
 mod error;
+mod fine_pruning;
 mod ft_sam;
 mod measure;
+mod probe;
 mod problem;
 mod sau;
 mod trainable;
 mod tune;
 mod unlearn;
 
+pub use choice::{Choice, Choices, Outcome};
 pub use drive::{Attempt, Repaired, recommended, repair};
 pub use error::RepairError;
 pub use measure::{Measured, measure};
 pub use problem::{Aim, Parts, Problem};
 pub use trainable::trainable;
 
-use crate::model::Change;
 use crate::progress::Monitor;
 
 /// A way to repair.
@@ -41,11 +47,16 @@ pub trait Repair: Sync {
     fn needs_images(&self) -> bool {
         true
     }
+    /// Whether it adds steps to the network, which not every kind of file has a place for.
+    fn adds_steps(&self) -> bool {
+        false
+    }
     /// Works out the change. `watch` gets a [`Point`] whenever the model was measured on the validation images.
     ///
     /// # Errors
     /// [`RepairError`], a sentence; [`RepairError::Stopped`] where somebody stops the work.
-    fn run(&self, problem: &Problem, watch: &(dyn Fn(Point) + Sync), monitor: &Monitor) -> Result<Change, RepairError>;
+    fn run(&self, problem: &Problem, watch: &(dyn Fn(Point) + Sync), monitor: &Monitor)
+    -> Result<Outcome, RepairError>;
 }
 
 /// One measurement while a repair works.
@@ -67,8 +78,16 @@ impl Point {
 }
 
 /// Every method, in the order they are shown.
-pub fn methods() -> [&'static dyn Repair; 4] {
-    [&unlearn::Unlearning, &sau::Sau, &ft_sam::FtSam, &clp::Clp]
+pub fn methods() -> [&'static dyn Repair; 7] {
+    [
+        &unlearn::Unlearning,
+        &sau::Sau,
+        &ft_sam::FtSam,
+        &anp::Anp,
+        &fine_pruning::FinePruning,
+        &clamp::Clamping,
+        &clp::Clp,
+    ]
 }
 
 /// The method called `name`.
@@ -76,5 +95,7 @@ pub fn method(name: &str) -> Option<&'static dyn Repair> {
     methods().into_iter().find(|m| m.name() == name)
 }
 
+#[cfg(test)]
+mod planted;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,13 @@ impl Default for Aim {
     }
 }
 
+impl Aim {
+    /// The same aim with only this share of its successes allowed.
+    pub fn with_spare(self, share: f32) -> Self {
+        Self { asr: share * self.asr, ..self }
+    }
+}
+
 /// Clean images in three parts that share none.
 #[derive(Debug, Clone)]
 pub struct Parts {

@@ -2,8 +2,8 @@
 //! being repaired err alike, and the model learns not to. Needs no trigger: backdoors are what both are fooled by most easily.
 
 use super::tune::{Batch, Gradients, Learner, Schedule, Steps, fine_tune, wanted_answers};
-use super::{Point, Problem, Repair, RepairError};
-use crate::model::{Change, Classifier};
+use super::{Outcome, Point, Problem, Repair, RepairError};
+use crate::model::Classifier;
 use crate::progress::Monitor;
 use crate::tensor::{answers, log_softmax};
 use crate::train::augmented;
@@ -40,7 +40,12 @@ impl Repair for Sau {
          spread over the picture; patches often survive"
     }
 
-    fn run(&self, problem: &Problem, watch: &(dyn Fn(Point) + Sync), monitor: &Monitor) -> Result<Change, RepairError> {
+    fn run(
+        &self,
+        problem: &Problem,
+        watch: &(dyn Fn(Point) + Sync),
+        monitor: &Monitor,
+    ) -> Result<Outcome, RepairError> {
         let images = &problem.parts.repair;
         let suspect = problem.suspect;
         let mut gradients = |at: &Gradients, batch: &Batch<'_>| {
@@ -61,7 +66,7 @@ impl Repair for Sau {
             let shared = shared_loss(&learner.classifier.logits(&disturbed)?, &fooled, &wrong)?;
             learner.gradients(&(clean + shared)?)
         };
-        fine_tune(problem, suspect, SCHEDULE, &mut gradients, watch, monitor)
+        Ok(fine_tune(problem, suspect, SCHEDULE, &mut gradients, watch, monitor)?.into())
     }
 }
 

@@ -103,6 +103,7 @@ impl Earlier {
             per_label: self.images.per_label.clone(),
             infected: self.infected(),
             method: None,
+            setting: None,
             aim: Aim::default(),
             destination,
             overwrite: Overwrite::Never,

@@ -2,7 +2,7 @@
 
 use crate::audit::Verdict;
 use crate::audit::repairing::RepairReport;
-use crate::repair::{Aim, Attempt, Measured};
+use crate::repair::{Aim, Attempt, Choice, Choices, Measured};
 use serde::Serialize;
 use std::path::Path;
 
@@ -24,6 +24,8 @@ struct Document<'a> {
     rescan: Option<Rescan<'a>>,
     stopped: bool,
     attempts: &'a [Attempt],
+    /// The settings of the method's trade-off, where it has one.
+    settings: Option<Settings<'a>>,
     suspect: File<'a>,
     repaired: File<'a>,
     notes: &'a [String],
@@ -45,6 +47,32 @@ struct Rescan<'a> {
     seed: u64,
     stopped: bool,
     seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Settings<'a> {
+    what: &'a str,
+    chosen: usize,
+    /// From mild to harsh, on the images the method chooses by.
+    measured: Vec<Setting<'a>>,
+}
+
+#[derive(Serialize)]
+struct Setting<'a> {
+    setting: &'a str,
+    accuracy: f32,
+    asr: Option<f32>,
+}
+
+impl<'a> Settings<'a> {
+    fn of(choices: &'a Choices) -> Self {
+        let setting = |choice: &'a Choice| Setting {
+            setting: &choice.what,
+            accuracy: choice.measured.accuracy,
+            asr: choice.measured.worst_asr(),
+        };
+        Self { what: choices.setting, chosen: choices.chosen, measured: choices.list.iter().map(setting).collect() }
+    }
 }
 
 #[derive(Serialize)]
@@ -81,6 +109,7 @@ pub fn text(report: &RepairReport) -> String {
         }),
         stopped: report.stopped,
         attempts: &report.attempts,
+        settings: report.choices.as_ref().map(Settings::of),
         suspect: File::of(&order.audited.model, &order.sha256),
         repaired: File::of(&report.saved.path, &report.saved.sha256),
         notes: &report.saved.notes,

@@ -10,6 +10,7 @@ use crate::app::words;
 use crate::audit::Verdict;
 use crate::audit::repairing::RepairReport;
 use crate::detect::Example;
+use crate::repair::Choices;
 use egui::{Button, Frame, Grid, Label, Margin, RichText, Ui};
 
 /// Width of a real picture on the screen, in points.
@@ -34,6 +35,13 @@ impl Repaired<'_> {
     pub fn ui(&self, ui: &mut Ui, pictures: &mut Pictures, commands: &mut Commands) {
         self.banner(ui, commands);
         self.export(ui, commands);
+        if let Some(choices) = &self.report.choices {
+            self.settings(ui, choices, commands);
+        }
+        if !self.repair.is_proved() {
+            self.proving(ui);
+            return;
+        }
         self.numbers(ui);
         self.pictures(ui, pictures);
         self.second_audit(ui);
@@ -60,8 +68,8 @@ impl Repaired<'_> {
     }
 
     fn banner(&self, ui: &mut Ui, commands: &mut Commands) {
-        let verdict = if self.report.is_clean() { Verdict::NoEvidence } else { Verdict::Suspicious };
-        let pair = Colors::of(ui).verdict(verdict);
+        let clean = self.report.is_clean() && self.repair.is_proved();
+        let pair = Colors::of(ui).verdict(if clean { Verdict::NoEvidence } else { Verdict::Suspicious });
         Frame::NONE
             .fill(pair.ground)
             .stroke(egui::Stroke::new(1.0, pair.ink.gamma_multiply(0.35)))
@@ -69,7 +77,8 @@ impl Repaired<'_> {
             .inner_margin(Margin::symmetric(16, 12))
             .show(ui, |ui| {
                 ui.set_min_width(ui.available_width());
-                let text = RichText::new(words::repaired(self.report)).text_style(egui::TextStyle::Heading);
+                let came = if self.repair.is_proved() { words::repaired(self.report) } else { "Another setting" };
+                let text = RichText::new(came).text_style(egui::TextStyle::Heading);
                 ui.add(Label::new(text.color(pair.ink)).wrap());
                 let about = format!(
                     "{}, {}. The suspect's file was left as it is",
@@ -80,14 +89,19 @@ impl Repaired<'_> {
                 ui.horizontal(|ui| {
                     let primary = Colors::of(ui).primary;
                     let text = RichText::new(Command::Export.text()).text_style(theme::strong()).color(primary.ink);
-                    let export = ui.add(Button::new(text).fill(primary.ground).stroke(egui::Stroke::NONE));
-                    if export.on_hover_text(Command::Export.tooltip()).clicked() {
-                        commands.send(Command::Export);
-                    }
-                    for command in [Command::ScanAgain, Command::RepairAgain] {
-                        if ui.button(command.text()).on_hover_text(command.tooltip()).clicked() {
+                    let export = Button::new(text).fill(primary.ground).stroke(egui::Stroke::NONE);
+                    let scan = Button::new(Command::ScanAgain.text());
+                    // What is exported and examined is what the numbers are of.
+                    let proved = self.repair.is_proved();
+                    for (command, button) in [(Command::Export, export), (Command::ScanAgain, scan)] {
+                        let button = ui.add_enabled(proved, button).on_hover_text(command.tooltip());
+                        if button.on_disabled_hover_text("This setting has not been measured yet").clicked() {
                             commands.send(command);
                         }
+                    }
+                    let again = Command::RepairAgain;
+                    if ui.button(again.text()).on_hover_text(again.tooltip()).clicked() {
+                        commands.send(again);
                     }
                 });
             });
@@ -116,6 +130,58 @@ impl Repaired<'_> {
                 }
             });
         }
+    }
+
+    /// The trade-off of the method: a slider over what was measured, and the numbers of the setting it is at.
+    fn settings(&self, ui: &mut Ui, choices: &Choices, commands: &mut Commands) {
+        let Some(choice) = choices.list.get(self.repair.picked) else { return };
+        theme::card(ui).show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            heading(ui, "Setting");
+            weak(ui, choices.setting);
+            let mut picked = self.repair.picked;
+            // An identity that does not hang on what stands above: the slider must keep the keyboard while it is moved.
+            let scope = egui::UiBuilder::new().scope_id(egui::Id::unique("setting of the repair"));
+            ui.scope_builder(scope, |ui| {
+                ui.horizontal(|ui| {
+                    let colors = Colors::of(ui);
+                    ui.visuals_mut().widgets.inactive.bg_fill = colors.border;
+                    ui.visuals_mut().selection.bg_fill = colors.accent;
+                    ui.spacing_mut().slider_width = 320.0;
+                    ui.label(RichText::new("mild").color(colors.weak));
+                    let range = 0..=choices.list.len().saturating_sub(1);
+                    let slider = egui::Slider::new(&mut picked, range).show_value(false).trailing_fill(true);
+                    let slider = ui.add(slider).on_hover_text(Command::PickSetting(picked).tooltip());
+                    if slider.accessible_name("Setting of the repair").changed() {
+                        commands.send(Command::PickSetting(picked));
+                    }
+                    ui.label(RichText::new("harsh").color(colors.weak));
+                    ui.add_space(10.0);
+                    ui.label(RichText::new(&choice.what).text_style(theme::strong()));
+                });
+            });
+            let measured = &choice.measured;
+            let trigger = measured
+                .worst_asr()
+                .map_or_else(String::new, |asr| format!(", recovered trigger works on {}", words::percent(asr)));
+            ui.label(format!("Clean accuracy {}{trigger}", words::percent(measured.accuracy)));
+            let images = words::counted(measured.images, "image", "images");
+            weak(ui, format!("Measured on {images} the repair chose by; below on images it never saw"));
+        });
+    }
+
+    /// What stands in place of the numbers until the picked setting's are there.
+    fn proving(&self, ui: &mut Ui) {
+        theme::card(ui).show(ui, |ui| {
+            ui.set_min_width(ui.available_width());
+            match &self.repair.unproved {
+                Some(sentence) => trouble(ui, "This setting could not be measured", sentence),
+                None => {
+                    let images = words::counted(self.report.before.images, "image", "images");
+                    weak(ui, format!("Measuring this setting on {images} held back…"));
+                }
+            }
+        });
     }
 
     fn numbers(&self, ui: &mut Ui) {

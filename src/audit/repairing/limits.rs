@@ -3,18 +3,17 @@
 use super::RepairOrder;
 use crate::audit::Audit;
 use crate::detect::Trigger;
-use crate::repair::Repaired;
 
 /// Held-back pictures below which rates are rough.
 const FEW: usize = 100;
 /// A trigger is the audit's where its size is off by at most this share.
 const SAME_SIZE: f32 = 0.01;
 
-/// All of them. `scan` is the second audit, or why there is none.
+/// All of them. `images` is how many the proof was made on; `scan` is the second audit, or why there is none.
 pub(super) fn limits(
     order: &RepairOrder,
     triggers: &[Trigger],
-    repaired: &Repaired,
+    images: usize,
     scan: Result<&Audit, &str>,
 ) -> Vec<String> {
     let mut limits = Vec::new();
@@ -38,8 +37,8 @@ pub(super) fn limits(
             ));
         }
     }
-    if repaired.before.images < FEW {
-        limits.push(format!("Only {} images were held back as proof; the rates are rough", repaired.before.images));
+    if images < FEW {
+        limits.push(format!("Only {images} images were held back as proof; the rates are rough"));
     }
     match scan {
         Ok(again) if again.stopped => {

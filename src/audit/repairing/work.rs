@@ -1,19 +1,20 @@
 //! The repair itself, one part after the other.
 
 use super::limits::limits;
-use super::{RepairEvent, RepairOrder, RepairReport, RepairingError};
+use super::{Proof, RepairEvent, RepairOrder, RepairReport, RepairingError};
 use crate::audit::opening::{self, Opened};
 use crate::audit::pace::forwarded;
 use crate::audit::run::{AuditError, Subject};
 use crate::audit::{Audit, Event, Order, run, triggers};
 use crate::detect::{DetectError, Example, Trigger};
-use crate::images::ImageError;
+use crate::images::{ImageError, ImageSet};
 use crate::model;
-use crate::model::{Overwrite, SaveError, Saved, save};
+use crate::model::{Change, Classifier, Format, Overwrite, SaveError, Saved, save};
 use crate::progress::{Monitor, Step};
 use crate::repair::{self, Parts, Point, Problem, Repair, RepairError, Repaired};
 use crate::tensor::Seed;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Shares of the work at which its parts end: opening, finding the triggers again, repairing, writing.
@@ -50,10 +51,10 @@ pub fn repair_model(
 ) -> Result<RepairReport, RepairingError> {
     let course = Course { started: Instant::now(), events };
     course.at(0.0, "Reading the files");
-    let methods = methods(order)?;
     let device = opening::device(&order.audited.settings)?;
     let audited = as_audited(order);
     let opened = opening::open(&audited, &monitor.with_listener(|_| {}))?;
+    let methods = methods(order, opened.model.format)?;
     belong_together(order, &opened)?;
     model::check_destination(&opened.model, &order.destination, order.overwrite)?;
     let subject = opening::subject(&audited, &opened, &order.preprocessing, device)?;
@@ -64,15 +65,15 @@ pub fn repair_model(
     let triggers = triggers::again(&audited.settings, &subject, &labels, &found, monitor)?;
     let (parts, repaired) = repaired(order, &subject, &triggers, &methods, &course, monitor)?;
     let changed = repaired.change.apply(&subject.suspect).map_err(RepairError::from)?;
-    let examples_before = examples(&triggers, &subject.suspect, &parts)?;
-    let examples_after = examples(&triggers, &changed, &parts)?;
+    let examples_before = examples(&triggers, &subject.suspect, &parts.proof)?;
+    let examples_after = examples(&triggers, &changed, &parts.proof)?;
     monitor.check().map_err(AuditError::from)?;
 
     course.at(REPAIRED, "Writing the repaired model");
     let saved = save(&opened.model, &repaired.change, &order.preprocessing, &order.destination, order.overwrite, None)?;
     events(RepairEvent::Saved(saved.path.clone()));
     let scan = scan_again(&audited, order, &saved, &course, monitor);
-    let limits = limits(order, &triggers, &repaired, scan.as_ref().map_err(String::as_str));
+    let limits = limits(order, &triggers, repaired.before.images, scan.as_ref().map_err(String::as_str));
     Ok(RepairReport {
         order: order.clone(),
         method: repaired.method,
@@ -83,6 +84,8 @@ pub fn repair_model(
         examples_before,
         examples_after,
         change: repaired.change,
+        choices: repaired.choices,
+        proof: Some(Arc::new(Proof { suspect: subject.suspect, images: parts.proof, triggers })),
         saved,
         stopped: scan.as_ref().map_or_else(|_| monitor.is_stopped(), |again| again.stopped),
         scanned_again: scan.ok(),
@@ -105,11 +108,21 @@ pub fn check_destination(model: &Path, destination: &Path, overwrite: Overwrite)
 /// # Errors
 /// [`RepairingError`], a sentence; then nothing was written.
 pub fn export(report: &RepairReport, destination: &Path, overwrite: Overwrite) -> Result<Saved, RepairingError> {
-    let model = model::open(&report.order.audited.model).map_err(AuditError::from)?;
-    if model.sha256 != report.order.sha256 {
+    written(&report.order, &report.change, destination, overwrite)
+}
+
+/// Writes the suspect with `change` to `destination`.
+pub(super) fn written(
+    order: &RepairOrder,
+    change: &Change,
+    destination: &Path,
+    overwrite: Overwrite,
+) -> Result<Saved, RepairingError> {
+    let model = model::open(&order.audited.model).map_err(AuditError::from)?;
+    if model.sha256 != order.sha256 {
         return Err(SaveError::SuspectChanged(model.path).into());
     }
-    Ok(save(&model, &report.change, &report.order.preprocessing, destination, overwrite, None)?)
+    Ok(save(&model, change, &order.preprocessing, destination, overwrite, None)?)
 }
 
 /// The audit's order with the preprocessing it used. Whether labels may lack images was decided by that audit.
@@ -119,8 +132,13 @@ fn as_audited(order: &RepairOrder) -> Order {
     audited
 }
 
-fn methods(order: &RepairOrder) -> Result<Vec<&'static dyn Repair>, RepairingError> {
-    let Some(name) = &order.method else { return Ok(repair::recommended(!order.infected.is_empty(), true)) };
+/// The methods to try on a model that came as a file of the kind `own`: none whose result could not be written.
+fn methods(order: &RepairOrder, own: Format) -> Result<Vec<&'static dyn Repair>, RepairingError> {
+    let can_be_kept = |method: &dyn Repair| !method.adds_steps() || model::holds_clamps(&order.destination, own);
+    let Some(name) = &order.method else {
+        let recommended = repair::recommended(!order.infected.is_empty(), true);
+        return Ok(recommended.into_iter().filter(|method| can_be_kept(*method)).collect());
+    };
     let method = repair::method(name).ok_or_else(|| {
         let known: Vec<&str> = repair::methods().iter().map(|m| m.name()).collect();
         RepairingError::Order(format!("there is no repair called \"{name}\"; choose one of {}", known.join(", ")))
@@ -130,6 +148,12 @@ fn methods(order: &RepairOrder) -> Result<Vec<&'static dyn Repair>, RepairingErr
         return Err(RepairingError::Order(format!(
             "{name} needs a recovered trigger, and the audit confirmed none; choose {} instead",
             others.join(" or ")
+        )));
+    }
+    if !can_be_kept(method) {
+        return Err(RepairingError::Order(format!(
+            "{name} adds steps to the network, for which a Keras file has no place; choose a name for the repaired \
+             model that ends in .onnx, or another method"
         )));
     }
     Ok(vec![method])
@@ -185,14 +209,22 @@ fn repaired(
     };
     let repaired = forwarded(monitor, &told, |monitor| {
         let problem = Problem::new(&subject.suspect, &parts, triggers, order.aim, seed, monitor)?;
-        repair::repair(&problem, methods, &watch, monitor)
+        let repaired = repair::repair(&problem, methods, &watch, monitor)?;
+        match order.setting {
+            Some(setting) => repaired.at_setting(setting, &problem, monitor),
+            None => Ok(repaired),
+        }
     })?;
     Ok((parts, repaired))
 }
 
 /// Held-back pictures clean and with the first trigger, and what `model` says of them.
-fn examples(triggers: &[Trigger], model: &model::Classifier, parts: &Parts) -> Result<Vec<Example>, RepairError> {
-    triggers.first().map_or_else(|| Ok(Vec::new()), |t| t.examples(model, &parts.proof, EXAMPLES).map_err(Into::into))
+pub(super) fn examples(
+    triggers: &[Trigger],
+    model: &Classifier,
+    images: &ImageSet,
+) -> Result<Vec<Example>, RepairError> {
+    triggers.first().map_or_else(|| Ok(Vec::new()), |t| t.examples(model, images, EXAMPLES).map_err(Into::into))
 }
 
 /// The audit of the repaired file, with a seed the first audit did not have; or why there is none.
@@ -227,5 +259,47 @@ fn fresh(seed: Seed) -> Seed {
 impl From<DetectError> for RepairingError {
     fn from(error: DetectError) -> Self {
         Self::Audit(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::audit::repairing::Target;
+    use crate::model::Preprocessing;
+
+    fn order(method: Option<&str>, destination: &str) -> RepairOrder {
+        RepairOrder {
+            audited: Order::default(),
+            preprocessing: Preprocessing::unit([8, 8], 3),
+            sha256: String::new(),
+            per_label: Vec::new(),
+            infected: vec![Target { label: 0, size: None }],
+            method: method.map(str::to_owned),
+            setting: None,
+            aim: crate::repair::Aim::default(),
+            destination: destination.into(),
+            overwrite: Overwrite::Never,
+        }
+    }
+
+    #[test]
+    fn a_clamp_is_not_begun_where_the_file_has_no_place_for_it() {
+        let names = |method, destination, own| {
+            let methods = methods(&order(method, destination), own)?;
+            Ok::<_, RepairingError>(methods.iter().map(|m| m.name()).collect::<Vec<_>>())
+        };
+        let sentence = names(Some("clamp"), "repaired.h5", Format::Keras).unwrap_err().to_string();
+        for part in ["clamp", "Keras", "ends in .onnx"] {
+            assert!(sentence.contains(part), "{sentence}");
+        }
+        for (destination, own) in [("repaired.onnx", Format::Keras), ("repaired.onnx", Format::Onnx)] {
+            assert_eq!(names(Some("clamp"), destination, own).unwrap(), ["clamp"]);
+        }
+        let all = names(None, "repaired.onnx", Format::Onnx).unwrap();
+        let kept: Vec<&str> = all.iter().copied().filter(|name| *name != "clamp").collect();
+        assert_eq!(names(None, "repaired.h5", Format::Keras).unwrap(), kept);
+        assert_eq!(names(None, "repaired.onnx", Format::Keras).unwrap(), all);
     }
 }
