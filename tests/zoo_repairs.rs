@@ -12,7 +12,7 @@ use poisdetc::detect::neural_cleanse::{Hunt, Search};
 use poisdetc::images::{self, ImageSet, Wanted};
 use poisdetc::model::{self, Classifier};
 use poisdetc::progress::Monitor;
-use poisdetc::repair::{Aim, Parts, Problem, methods, repair};
+use poisdetc::repair::{Aim, Parts, Problem, measure, methods, repair};
 use poisdetc::tensor::{Seed, answers};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -125,6 +125,22 @@ fn every_repair_on_every_infected_model() {
             };
             let done = repair(&problem, &[method], &curve, &silent).unwrap();
             let repaired = done.change.apply(&suspect).unwrap();
+            if std::env::var_os("POISDETC_CURVE").is_some() {
+                for (i, choice) in done.choices.iter().flat_map(|c| c.list.iter().enumerate()) {
+                    let model = choice.change(&suspect).unwrap().apply(&suspect).unwrap();
+                    let (here, there) = (&choice.measured, measure(&model, &proof, &triggers, &silent).unwrap());
+                    println!(
+                        "    {} {}: validation {:.3} {:.3}, proof {:.3} {:.3}, true {:.3}",
+                        if done.choices.as_ref().unwrap().chosen == i { "*" } else { " " },
+                        choice.what,
+                        here.accuracy,
+                        here.worst_asr().unwrap(),
+                        there.accuracy,
+                        there.worst_asr().unwrap(),
+                        truth.success(&model, &proof, target)
+                    );
+                }
+            }
             let percent = |v: f32| format!("{:.1} %", 100.0 * v);
             println!(
                 "| {name} | {} | {} | {} | {} | {} | {} | {} | {:.0} |",
