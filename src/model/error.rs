@@ -15,12 +15,27 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// Not a kind of file we know.
-    #[error("{path} is not a model file that can be opened: {why}. Open an .onnx file or a Keras .h5 file")]
+    #[error("{path} is not a model file that can be opened: {why}. Open an .onnx file, or a Keras .h5 or .keras file")]
     NotAModel {
         /// The file.
         path: PathBuf,
         /// What was seen instead.
         why: String,
+    },
+    /// A model of another program: what it is, and how it becomes ONNX.
+    #[error(
+        "{path} is {what}, which {why}. Make an ONNX file of it where it was made, with these lines of Python, and open \
+         that:\n\n{python}"
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What kind of file it is.
+        what: &'static str,
+        /// Why it cannot be opened as it is.
+        why: &'static str,
+        /// Lines of Python, after an empty line in the text.
+        python: String,
     },
     /// A known kind of file, but broken or cut off.
     #[error("{path} is damaged: {why}. Get the file again from its source")]

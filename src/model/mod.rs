@@ -11,6 +11,7 @@
 mod change;
 mod classifier;
 mod error;
+mod foreign;
 pub mod graph;
 mod interpret;
 pub mod keras;

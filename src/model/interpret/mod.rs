@@ -5,10 +5,16 @@
 //! Sizes that a file asks for are checked before memory is taken. Never changes a parameter.
 
 mod array;
+mod attention;
+mod einsum;
 mod elementwise;
 mod fold;
 mod graft;
+mod indexing;
 mod layers;
+mod normalise;
+mod quantise;
+mod reduce;
 mod resize;
 mod shape;
 mod value;
@@ -90,7 +96,7 @@ impl Graph {
                     }
                     done[norm] = true;
                     let read = |node: &Node| operands(node, &live, device);
-                    let outputs = layers::conv_with_batch_norm(node, &read(node), norm_node, &read(norm_node));
+                    let outputs = normalise::conv_with_batch_norm(node, &read(node), norm_node, &read(norm_node));
                     (outputs.map_err(failed)?, norm_node)
                 }
                 None => (step(&node.op, &operands(node, &live, device)).map_err(failed)?, node),
@@ -187,6 +193,11 @@ fn step(op: &Op, x: &Operands) -> Result<Vec<Live>> {
         return Ok(vec![Live::Integers(integers)]);
     }
     let tensor = match op {
+        Op::GatherElements { .. }
+        | Op::GatherNd { .. }
+        | Op::ScatterElements { .. }
+        | Op::ScatterNd
+        | Op::Trilu { .. } => return Ok(vec![indexing::step(op, x)?]),
         Op::Split { axis, sizes, parts } => return shape::split(x, *axis, sizes.as_deref(), *parts),
         Op::Identity => return Ok(vec![x.get(0)?.clone()]),
         Op::Conv(geometry) => layers::conv(&x.tensor(0)?, &x.tensor(1)?, x.optional_tensor(2)?.as_ref(), geometry)?,
@@ -198,11 +209,13 @@ fn step(op: &Op, x: &Operands) -> Result<Vec<Live>> {
             layers::gemm(x, *alpha, *beta, *transpose_a, *transpose_b)?
         }
         Op::MatMul => layers::matmul(&x.tensor(0)?, &x.tensor(1)?)?,
-        Op::BatchNorm { epsilon } => layers::batch_norm(x, *epsilon)?,
-        Op::LayerNorm { axis, epsilon } => layers::layer_norm(x, *axis, *epsilon)?,
-        Op::InstanceNorm { epsilon } => layers::instance_norm(x, *epsilon)?,
+        Op::BatchNorm { epsilon } => normalise::batch_norm(x, *epsilon)?,
+        Op::LayerNorm { axis, epsilon } => normalise::layer_norm(x, *axis, *epsilon)?,
+        Op::RmsNorm { axis, epsilon } => normalise::rms_norm(x, *axis, *epsilon)?,
+        Op::GroupNorm { groups, epsilon } => normalise::group_norm(x, *groups, *epsilon)?,
+        Op::InstanceNorm { epsilon } => normalise::instance_norm(x, *epsilon)?,
         Op::LocalResponseNorm { size, alpha, beta, bias } => {
-            layers::local_response_norm(&x.tensor(0)?, *size, *alpha, *beta, *bias)?
+            normalise::local_response_norm(&x.tensor(0)?, *size, *alpha, *beta, *bias)?
         }
         Op::MaxPool(geometry) => layers::max_pool(&x.tensor(0)?, geometry)?,
         Op::AvgPool(geometry) => layers::avg_pool(&x.tensor(0)?, geometry)?,
@@ -214,7 +227,7 @@ fn step(op: &Op, x: &Operands) -> Result<Vec<Live>> {
         Op::Softmax { axis } => layers::softmax(&x.tensor(0)?, *axis)?,
         Op::LogSoftmax { axis } => layers::log_softmax(&x.tensor(0)?, *axis)?,
         Op::Reduce { how, axes, keep_dims, noop_with_empty_axes } => {
-            shape::reduce(x, *how, axes.as_deref(), *keep_dims, *noop_with_empty_axes)?
+            reduce::reduce(x, *how, axes.as_deref(), *keep_dims, *noop_with_empty_axes)?
         }
         Op::Reshape { allow_zero } => shape::reshape(&x.tensor(0)?, &x.integers(1)?, *allow_zero)?,
         Op::Flatten { axis } => shape::flatten(&x.tensor(0)?, *axis)?,
@@ -237,6 +250,11 @@ fn step(op: &Op, x: &Operands) -> Result<Vec<Live>> {
         Op::DepthToSpace { block, column_row_depth } => {
             shape::depth_to_space(&x.tensor(0)?, *block, *column_row_depth)?
         }
+        Op::SpaceToDepth { block } => shape::space_to_depth(&x.tensor(0)?, *block)?,
+        Op::Einsum { equation } => einsum::einsum(x, equation)?,
+        Op::Attention { scale, causal } => attention::attention(x, *scale, *causal)?,
+        Op::Quantize { axis, low, high } => quantise::quantize(x, *axis, *low, *high)?,
+        Op::Dequantize { axis } => quantise::dequantize(x, *axis)?,
         Op::ArgMax { .. } | Op::Cast { to_integer: true } | Op::Shape { .. } | Op::Range => {
             candle_core::bail!("it takes integers")
         }

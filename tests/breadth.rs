@@ -1,0 +1,206 @@
+//! Models as people export them answer as onnxruntime does, and their gradients are PyTorch's.
+//!
+//! The models and answers of `fixtures/breadth` were made by `fixtures/make_breadth.py` and `fixtures/make_breadth_keras.py`.
+//! The same at full width, too large to keep, are tested where `POISDETC_BREADTH` names a folder that the first was run
+//! with. `docs/formats.md` has a table of what is tested here; with `POISDETC_WRITE_DOCS=1` it is written anew.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use candle_core::{Device, Tensor, Var};
+use poisdetc::model::{Model, keras, onnx, open};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Largest difference of a logit that is accepted, as a share of the largest one.
+const LOGITS: f32 = 1e-4;
+
+/// Largest error of a gradient that is accepted, as a share of its length or of its largest number.
+const GRADIENT: f64 = 2e-3;
+
+/// What the script kept of one file.
+#[derive(Deserialize)]
+struct Entry {
+    /// Name of the architecture.
+    model: String,
+    /// Which program wrote the file.
+    exporter: String,
+    opset: u32,
+    /// What is special about the file.
+    #[serde(default)]
+    form: Option<String>,
+    shape: Vec<usize>,
+    answers: Vec<Vec<f32>>,
+    /// The answers are shares, whose softmax is stepped over.
+    #[serde(default)]
+    shares: bool,
+    input: Summary,
+    parameters: BTreeMap<String, Summary>,
+    /// Where numbers of 8 or 16 bits make a difference: how much of it is accepted.
+    #[serde(default)]
+    tolerance: Option<f64>,
+}
+
+/// What was kept of a gradient.
+#[derive(Deserialize)]
+struct Summary {
+    length: f64,
+    /// With drawn numbers.
+    product: f64,
+    /// Some of its numbers, the largest among them, by place.
+    numbers: Vec<(usize, f64)>,
+}
+
+/// Numbers in [0, 1) that `make_breadth.py` draws, too: the top bits of SplitMix64 of seed and position.
+fn drawn(seed: u64, count: usize) -> Vec<f32> {
+    const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
+    let number = |i: u64| {
+        let mut z = seed.wrapping_mul(GAMMA).wrapping_add(i).wrapping_mul(GAMMA);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        ((z >> 40) as f64 / f64::from(1 << 24)) as f32
+    };
+    (1..=count as u64).map(number).collect()
+}
+
+impl Summary {
+    /// How far a gradient is from this one, as a share of its size.
+    fn error(&self, gradient: &Tensor) -> f64 {
+        let flat = gradient.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let length = flat.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+        let product: f64 =
+            flat.iter().zip(drawn(3, flat.len())).map(|(&g, d)| f64::from(g) * (2.0 * f64::from(d) - 1.0)).sum();
+        let largest = self.numbers.iter().fold(1e-6_f64, |m, n| m.max(n.1.abs()));
+        let numbers = self.numbers.iter().map(|&(place, value)| (f64::from(flat[place]) - value).abs() / largest);
+        let whole = self.length.max(1e-6);
+        let errors = [(length - self.length).abs() / whole, (product - self.product).abs() / whole];
+        errors.into_iter().chain(numbers).fold(0.0, |worst, e| if e.is_nan() { f64::INFINITY } else { worst.max(e) })
+    }
+}
+
+/// What was measured of one file, each as a share: of the logits, of the input's gradient, of the parameters'.
+struct Measured {
+    logits: f32,
+    input: f64,
+    parameters: (f64, String),
+}
+
+fn softmax(logits: &Tensor) -> Tensor {
+    let e = logits.broadcast_sub(&logits.max_keepdim(1).unwrap()).unwrap().exp().unwrap();
+    e.broadcast_div(&e.sum_keepdim(1).unwrap()).unwrap()
+}
+
+fn measure(entry: &Entry, model: &Model) -> Result<Measured, String> {
+    let text = |e: &dyn std::fmt::Display| e.to_string();
+    let count = entry.shape.iter().product();
+    let x = Tensor::from_vec(drawn(1, count), entry.shape.as_slice(), &Device::Cpu).unwrap();
+    let x = Var::from_tensor(&x).unwrap();
+    let mut parameters = model.parameters.clone();
+    let mut variables = BTreeMap::new();
+    for name in entry.parameters.keys() {
+        let value = parameters.get(name).ok_or_else(|| format!("has no parameter \"{name}\""))?;
+        let variable = Var::from_tensor(value).unwrap();
+        parameters.insert(name.clone(), variable.as_tensor().clone());
+        variables.insert(name, variable);
+    }
+    let logits = model.graph.run(&parameters, &x, model.input.fixed_batch).map_err(|e| text(&e))?;
+    let answers = if entry.shares { softmax(&logits) } else { logits.clone() };
+    let (answers, expected) = (answers.flatten_all().unwrap().to_vec1::<f32>().unwrap(), entry.answers.concat());
+    if answers.len() != expected.len() {
+        return Err(format!("gives {} numbers instead of {}", answers.len(), expected.len()));
+    }
+    let scale = expected.iter().fold(1e-3_f32, |m, v| m.max(v.abs()));
+    let error = answers.iter().zip(&expected).map(|(a, e)| (a - e).abs() / scale).fold(0.0, f32::max);
+
+    let weights = drawn(2, expected.len()).into_iter().map(|d| 2.0 * d - 1.0).collect::<Vec<f32>>();
+    let weights = Tensor::from_vec(weights, logits.shape(), &Device::Cpu).unwrap();
+    let gradients = logits.mul(&weights).unwrap().sum_all().unwrap().backward().map_err(|e| text(&e))?;
+    let input = gradients.get(&x).ok_or("has no gradient by its input")?;
+    let mut worst = (0.0, String::new());
+    for (name, variable) in variables {
+        let gradient = gradients.get(&variable).ok_or_else(|| format!("has no gradient by \"{name}\""))?;
+        let error = entry.parameters[name].error(gradient);
+        if error >= worst.0 {
+            worst = (error, name.clone());
+        }
+    }
+    Ok(Measured { logits: error, input: entry.input.error(input), parameters: worst })
+}
+
+/// Opens and measures every file of a folder; the sentences say which are not right.
+fn wrong(folder: &Path, entries: &BTreeMap<String, Entry>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let (mut worst_logits, mut worst_input, mut worst_parameters) = (0.0_f32, 0.0_f64, 0.0_f64);
+    let mut parameters = 0;
+    for (name, entry) in entries {
+        let file = ["onnx", "keras", "h5"].map(|e| folder.join(format!("{name}.{e}")));
+        let Some(file) = file.iter().find(|f| f.exists()) else {
+            wrong.push(format!("{name} is not there"));
+            continue;
+        };
+        let measured = open(file).map_err(|e| e.to_string()).and_then(|model| measure(entry, &model));
+        match measured {
+            Err(why) => wrong.push(format!("{name}: {why}")),
+            Ok(m) => {
+                println!(
+                    "{name}: logits {:.1e}, input {:.1e}, {} parameters {:.1e} ({})",
+                    m.logits,
+                    m.input,
+                    entry.parameters.len(),
+                    m.parameters.0,
+                    m.parameters.1
+                );
+                let (logits, gradient) = match entry.tolerance {
+                    Some(more) => (more as f32, 4.0 * more),
+                    None => (LOGITS, GRADIENT),
+                };
+                if m.logits > logits || m.input > gradient || m.parameters.0 > gradient {
+                    wrong.push(format!(
+                        "{name}: logits are off by {:.1e}, the gradient by {:.1e}, that of \"{}\" by {:.1e}",
+                        m.logits, m.input, m.parameters.1, m.parameters.0
+                    ));
+                }
+                if entry.tolerance.is_none() {
+                    worst_logits = worst_logits.max(m.logits);
+                    worst_input = worst_input.max(m.input);
+                    worst_parameters = worst_parameters.max(m.parameters.0);
+                }
+                parameters += entry.parameters.len();
+            }
+        }
+    }
+    println!(
+        "{} of {} files agree; {parameters} gradients of parameters; worst (16 and 8 bits aside): logits {worst_logits:.1e}, \
+         input gradient {worst_input:.1e}, parameter gradient {worst_parameters:.1e}",
+        entries.len() - wrong.len(),
+        entries.len()
+    );
+    wrong
+}
+
+fn entries(folder: &Path) -> BTreeMap<String, Entry> {
+    serde_json::from_str(&std::fs::read_to_string(folder.join("answers.json")).unwrap()).unwrap()
+}
+
+fn kept() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/breadth")
+}
+
+#[test]
+fn every_kept_export_answers_as_onnxruntime_and_has_the_gradients_of_pytorch() {
+    let entries = entries(&kept());
+    assert!(entries.len() > 50, "{} files", entries.len());
+    let wrong = wrong(&kept(), &entries);
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), entries.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_full_size_export_answers_as_onnxruntime_and_has_the_gradients_of_pytorch() {
+    let Some(folder) = std::env::var_os("POISDETC_BREADTH").map(PathBuf::from) else {
+        println!("skipped: POISDETC_BREADTH names no folder made by fixtures/make_breadth.py");
+        return;
+    };
+    let entries = entries(&folder);
+    let wrong = wrong(&folder, &entries);
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), entries.len(), wrong.join("\n"));
+}
