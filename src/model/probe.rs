@@ -158,7 +158,7 @@ fn answer(
     let batch = shape[0];
     let black = Tensor::zeros(&shape, candle_core::DType::F32, &Device::Cpu)?;
     settle_paddings(&mut graph, parameters, same, &black)?;
-    let logits = graph.run(parameters, &black, None)?;
+    let logits = graph.try_out(parameters, &black)?;
     let classes = match logits.dims() {
         &[n, classes] if n == batch => classes,
         &[n, classes, 1, 1] | &[n, 1, 1, classes] | &[n, classes, 1] | &[n, 1, classes] if n == batch => {
@@ -198,7 +198,7 @@ fn settle_paddings(
         let Some(position) = graph.nodes.iter().position(|n| n.outputs.contains(&padding.output)) else { continue };
         let Some(&Some(x)) = graph.nodes[position].inputs.first() else { continue };
         let before = Graph { logits: x, nodes: graph.nodes[..position].to_vec(), ..graph.clone() };
-        let &[.., h, w] = before.run(parameters, picture, None)?.dims() else { continue };
+        let &[.., h, w] = before.try_out(parameters, picture)?.dims() else { continue };
         let (pads, stride, dilation) = match &mut graph.nodes[position].op {
             Op::Conv(g) => (&mut g.pads, g.stride, g.dilation),
             Op::MaxPool(g) | Op::AvgPool(g) => (&mut g.pads, g.stride, g.dilation),
@@ -282,6 +282,6 @@ fn takes_any_size(graph: &Graph, parameters: &Parameters, found: &InputSpec, cla
     let [h, w] = found.size.unwrap_or([32, 32]);
     let other = shape(found.layout, found.channels, [h + 16, w + 16], found.fixed_batch.unwrap_or(1));
     let picture = Tensor::zeros(&other, candle_core::DType::F32, &Device::Cpu).ok();
-    let logits = picture.and_then(|p| graph.run(parameters, &p, None).ok());
+    let logits = picture.and_then(|p| graph.try_out(parameters, &p).ok());
     logits.is_some_and(|l| l.dims() == [other[0], classes])
 }

@@ -6,6 +6,7 @@
 
 mod array;
 mod attention;
+mod effort;
 mod einsum;
 mod elementwise;
 mod fold;
@@ -19,6 +20,7 @@ mod resize;
 mod shape;
 mod value;
 
+pub(super) use effort::Effort;
 pub(super) use fold::fold_constants;
 pub(super) use value::{MOST_INTEGERS, MOST_NUMBERS};
 
@@ -40,7 +42,9 @@ impl Graph {
         input: &Tensor,
         fixed_batch: Option<usize>,
     ) -> std::result::Result<Tensor, ModelError> {
-        let Some(batch) = fixed_batch else { return self.run_once(parameters, input, &mut 0) };
+        let Some(batch) = fixed_batch else {
+            return self.run_once(parameters, input, &mut Effort::unlimited());
+        };
         let n = input.dim(0)?;
         let mut pieces = Vec::with_capacity(n.div_ceil(batch.max(1)));
         for start in (0..n).step_by(batch.max(1)) {
@@ -50,7 +54,7 @@ impl Graph {
             let rows: Vec<Tensor> = std::iter::once(Ok(piece))
                 .chain((here..batch).map(|_| input.narrow(0, n - 1, 1)))
                 .collect::<Result<_>>()?;
-            let logits = self.run_once(parameters, &Tensor::cat(&rows, 0)?, &mut 0)?;
+            let logits = self.run_once(parameters, &Tensor::cat(&rows, 0)?, &mut Effort::unlimited())?;
             pieces.push(logits.narrow(0, 0, here)?);
         }
         Ok(Tensor::cat(&pieces, 0)?)
@@ -61,17 +65,26 @@ impl Graph {
     /// # Errors
     /// As [`Graph::run`].
     pub fn numbers_computed(&self, parameters: &Parameters, input: &Tensor) -> std::result::Result<usize, ModelError> {
-        let mut numbers = 0;
-        self.run_once(parameters, input, &mut numbers)?;
-        Ok(numbers)
+        let mut effort = Effort::unlimited();
+        self.run_once(parameters, input, &mut effort)?;
+        Ok(effort.numbers)
     }
 
-    /// Adds the numbers it computes to `numbers`.
+    /// The first run of a graph that nobody has asked yet: like [`Graph::run`], and refused where it asks for more work
+    /// or memory than any image classifier.
+    ///
+    /// # Errors
+    /// As [`Graph::run`].
+    pub(super) fn try_out(&self, parameters: &Parameters, input: &Tensor) -> std::result::Result<Tensor, ModelError> {
+        self.run_once(parameters, input, &mut Effort::of_a_stranger())
+    }
+
+    /// Counts what it costs.
     fn run_once(
         &self,
         parameters: &Parameters,
         input: &Tensor,
-        numbers: &mut usize,
+        effort: &mut Effort,
     ) -> std::result::Result<Tensor, ModelError> {
         let device = input.device();
         let (last_use, uses) = self.uses();
@@ -95,24 +108,31 @@ impl Graph {
                         live[id.0] = self.fetch(id, parameters, input, device).map_err(failed)?;
                     }
                     done[norm] = true;
+                    effort.before(&node.op, &operands(node, &live, device)).map_err(failed)?;
                     let read = |node: &Node| operands(node, &live, device);
                     let outputs = normalise::conv_with_batch_norm(node, &read(node), norm_node, &read(norm_node));
                     (outputs.map_err(failed)?, norm_node)
                 }
-                None => (step(&node.op, &operands(node, &live, device)).map_err(failed)?, node),
+                None => {
+                    let read = operands(node, &live, device);
+                    effort.before(&node.op, &read).map_err(failed)?;
+                    (step(&node.op, &read).map_err(failed)?, node)
+                }
             };
             if outputs.len() < writer.outputs.len() {
                 return Err(node_error(writer, "it has more outputs than are supported"));
             }
             for (&id, output) in writer.outputs.iter().zip(outputs) {
-                if let Live::Tensor(t) = &output {
-                    *numbers += t.elem_count();
-                }
+                effort.after(&output).map_err(failed)?;
                 live[id.0] = Some(output);
             }
             let mut drop_after = |node: &Node, position: usize| {
                 for id in node.inputs.iter().flatten().filter(|id| last_use[id.0] == position) {
-                    live[id.0] = None;
+                    if let Some(value) = live[id.0].take()
+                        && matches!(self.values[id.0].source, Source::Computed)
+                    {
+                        effort.dropped(&value);
+                    }
                 }
             };
             drop_after(node, position);
