@@ -15,7 +15,11 @@ use std::path::{Path, PathBuf};
 const LOGITS: f32 = 1e-4;
 
 /// Largest error of a gradient that is accepted, as a share of its length or of its largest number.
-const GRADIENT: f64 = 2e-3;
+const GRADIENT: f64 = 1e-3;
+
+/// The same at full width, where one of millions of ReLUs may stand at another side of 0: PyTorch's DenseNet-121 is 0.8 %
+/// from itself with its normalisations folded.
+const GRADIENT_FULL_SIZE: f64 = 1e-2;
 
 /// What the script kept of one file.
 #[derive(Deserialize)]
@@ -128,7 +132,7 @@ fn measure(entry: &Entry, model: &Model) -> Result<Measured, String> {
 }
 
 /// Opens and measures every file of a folder; the sentences say which are not right.
-fn wrong(folder: &Path, entries: &BTreeMap<String, Entry>) -> Vec<String> {
+fn wrong(folder: &Path, entries: &BTreeMap<String, Entry>, gradient: f64) -> Vec<String> {
     let mut wrong = Vec::new();
     let (mut worst_logits, mut worst_input, mut worst_parameters) = (0.0_f32, 0.0_f64, 0.0_f64);
     let mut parameters = 0;
@@ -150,11 +154,11 @@ fn wrong(folder: &Path, entries: &BTreeMap<String, Entry>) -> Vec<String> {
                     m.parameters.0,
                     m.parameters.1
                 );
-                let (logits, gradient) = match entry.tolerance {
+                let (logits, accepted) = match entry.tolerance {
                     Some(more) => (more as f32, 4.0 * more),
-                    None => (LOGITS, GRADIENT),
+                    None => (LOGITS, gradient),
                 };
-                if m.logits > logits || m.input > gradient || m.parameters.0 > gradient {
+                if m.logits > logits || m.input > accepted || m.parameters.0 > accepted {
                     wrong.push(format!(
                         "{name}: logits are off by {:.1e}, the gradient by {:.1e}, that of \"{}\" by {:.1e}",
                         m.logits, m.input, m.parameters.1, m.parameters.0
@@ -190,7 +194,7 @@ fn kept() -> PathBuf {
 fn every_kept_export_answers_as_onnxruntime_and_has_the_gradients_of_pytorch() {
     let entries = entries(&kept());
     assert!(entries.len() > 50, "{} files", entries.len());
-    let wrong = wrong(&kept(), &entries);
+    let wrong = wrong(&kept(), &entries, GRADIENT);
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), entries.len(), wrong.join("\n"));
 }
 
@@ -201,7 +205,7 @@ fn every_full_size_export_answers_as_onnxruntime_and_has_the_gradients_of_pytorc
         return;
     };
     let entries = entries(&folder);
-    let wrong = wrong(&folder, &entries);
+    let wrong = wrong(&folder, &entries, GRADIENT_FULL_SIZE);
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), entries.len(), wrong.join("\n"));
 }
 
