@@ -209,13 +209,17 @@ fn every_full_size_export_answers_as_onnxruntime_and_has_the_gradients_of_pytorc
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), entries.len(), wrong.join("\n"));
 }
 
-/// How the exporters are called in the table.
-fn exporter(entry: &Entry) -> String {
-    match entry.exporter.as_str() {
-        "torchscript" => format!("PyTorch, `dynamo=False`, opset {}", entry.opset),
-        "dynamo" => format!("PyTorch, `dynamo=True`, opset {}", entry.opset),
-        "tf2onnx" => format!("tf2onnx, opset {}", entry.opset),
-        other => other.to_owned(),
+/// How a program that writes files is called in the table, and the opsets it wrote.
+fn written(program: &str, opsets: &BTreeSet<u32>) -> String {
+    let program = match program {
+        "torchscript" => "PyTorch, `dynamo=False`",
+        "dynamo" => "PyTorch, `dynamo=True`",
+        other => other,
+    };
+    match (opsets.first(), opsets.last()) {
+        (Some(0), _) | (None, _) | (_, None) => program.to_owned(),
+        (Some(first), Some(last)) if first == last => format!("{program}, opset {first}"),
+        (Some(first), Some(last)) => format!("{program}, opsets {first} to {last}"),
     }
 }
 
@@ -236,19 +240,23 @@ fn documented(entries: &BTreeMap<String, Entry>) -> String {
         "| model | how it was written | files | parameter gradients compared |".to_owned(),
         "| --- | --- | --- | --- |".to_owned(),
     ];
-    let mut models: BTreeMap<(&str, &str), (BTreeSet<String>, usize, usize)> = BTreeMap::new();
+    let mut models: BTreeMap<(&str, &str), (BTreeMap<&str, BTreeSet<u32>>, usize, usize)> = BTreeMap::new();
     for (name, entry) in entries {
         // The forms of the small network get a line each, its opsets one together.
         let form = entry.form.as_deref().filter(|f| !f.contains("opset")).unwrap_or_default();
         let (how, files, parameters) = models.entry((&entry.model, form)).or_default();
-        let ending = if name.ends_with("-keras") { "`.keras`" } else { "`.h5`" };
-        how.insert(if entry.exporter == "Keras" { format!("Keras 3, {ending}") } else { exporter(entry) });
+        let program = match entry.exporter.as_str() {
+            "Keras" if name.ends_with("-keras") => "Keras 3, `.keras`",
+            "Keras" => "Keras 3, `.h5`",
+            other => other,
+        };
+        how.entry(program).or_default().insert(entry.opset);
         *files += 1;
         *parameters += entry.parameters.len();
     }
     for ((model, form), (how, files, parameters)) in models {
         let form = if form.is_empty() { String::new() } else { format!(", {}", form.replace('-', " ")) };
-        let how: Vec<String> = how.into_iter().collect();
+        let how: Vec<String> = how.iter().map(|(program, opsets)| written(program, opsets)).collect();
         lines.push(format!("| {model}{form} | {} | {files} | {parameters} |", how.join("; ")));
     }
     lines.join("\n") + "\n"
@@ -259,11 +267,11 @@ fn the_table_of_formats_says_what_is_tested() {
     const MARK: &str = "<!-- Written by tests/breadth.rs; POISDETC_WRITE_DOCS=1 writes it anew. -->\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formats.md");
     let text = std::fs::read_to_string(&path).unwrap();
-    let (by_hand, written) = text.split_once(MARK).expect("docs/formats.md has lost its mark");
+    let (by_hand, table) = text.split_once(MARK).expect("docs/formats.md has lost its mark");
     let now = documented(&entries(&kept()));
     if std::env::var_os("POISDETC_WRITE_DOCS").is_some() {
         std::fs::write(&path, format!("{by_hand}{MARK}{now}")).unwrap();
         return;
     }
-    assert!(written == now, "docs/formats.md is out of date: run this test with POISDETC_WRITE_DOCS=1");
+    assert!(table == now, "docs/formats.md is out of date: run this test with POISDETC_WRITE_DOCS=1");
 }
