@@ -1,111 +1,14 @@
 //! Files that are no models, broken ones and hostile ones: each gets one clear sentence, no panic, no flood of memory.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod made;
+
 use candle_core::{Device, Tensor};
+use made::*;
 use poisdetc::model::onnx::messages::*;
 use poisdetc::model::{Classifier, ModelError, Preprocessing, open};
 use prost::Message;
 use std::path::Path;
-
-fn tensor(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
-    let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    TensorProto {
-        name: Some(name.into()),
-        dims: dims.to_vec(),
-        data_type: Some(data_type::FLOAT),
-        raw_data: Some(raw.into()),
-        ..Default::default()
-    }
-}
-
-fn integers(name: &str, values: &[i64]) -> TensorProto {
-    TensorProto {
-        name: Some(name.into()),
-        dims: vec![values.len() as i64],
-        data_type: Some(data_type::INT64),
-        int64_data: values.to_vec(),
-        ..Default::default()
-    }
-}
-
-fn node(op: &str, name: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: Some(op.into()),
-        name: Some(name.into()),
-        input: inputs.iter().map(|s| (*s).to_owned()).collect(),
-        output: vec![output.into()],
-        ..Default::default()
-    }
-}
-
-fn value(name: &str, kind: i32, dims: &[i64]) -> ValueInfoProto {
-    let dim = dims.iter().map(|&d| DimensionProto { value: Some(DimensionValue::Size(d)) }).collect();
-    let tensor_type = TensorTypeProto { elem_type: Some(kind), shape: Some(TensorShapeProto { dim }) };
-    ValueInfoProto { name: Some(name.into()), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
-}
-
-/// Pictures [any, 3, 8, 8] -> convolution -> mean -> two logits -> softmax.
-fn good() -> ModelProto {
-    let weights: Vec<f32> = (0..4 * 3 * 9).map(|i| (i as f32 * 0.7).sin()).collect();
-    let graph = GraphProto {
-        node: vec![
-            node("Conv", "first", &["x", "w", "b"], "c"),
-            node("Relu", "bend", &["c"], "r"),
-            node("GlobalAveragePool", "pool", &["r"], "p"),
-            node("Flatten", "flat", &["p"], "f"),
-            node("MatMul", "last", &["f", "v"], "l"),
-            node("Softmax", "shares", &["l"], "y"),
-        ],
-        initializer: vec![
-            tensor("w", &[4, 3, 3, 3], &weights),
-            tensor("b", &[4], &[0.1, -0.2, 0.3, 0.0]),
-            tensor("v", &[4, 2], &[1.0, -1.0, 0.5, 2.0, -0.5, 1.5, 0.25, 0.75]),
-        ],
-        input: vec![value("x", data_type::FLOAT, &[-1, 3, 8, 8])],
-        output: vec![value("y", data_type::FLOAT, &[-1, 2])],
-        ..Default::default()
-    };
-    ModelProto {
-        ir_version: Some(8),
-        opset_import: vec![OperatorSetIdProto { domain: None, version: Some(17) }],
-        graph: Some(graph),
-        ..Default::default()
-    }
-}
-
-/// The good model with one thing changed.
-fn changed(change: impl FnOnce(&mut GraphProto)) -> Vec<u8> {
-    let mut model = good();
-    change(model.graph.as_mut().unwrap());
-    model.encode_to_vec()
-}
-
-fn error_named(file: &str, bytes: &[u8]) -> ModelError {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(file);
-    std::fs::write(&path, bytes).unwrap();
-    open(&path).expect_err("a bad file was opened")
-}
-
-fn error(bytes: &[u8]) -> ModelError {
-    error_named("model.onnx", bytes)
-}
-
-/// The sentence names all of `parts`, and is one line.
-fn says(error: &ModelError, parts: &[&str]) {
-    let text = error.to_string();
-    for part in parts {
-        assert!(text.contains(part), "\"{text}\" does not say \"{part}\"");
-    }
-    assert!(!text.contains('\n') && text.len() < 600, "{text}");
-}
-
-fn opened(bytes: &[u8]) -> poisdetc::model::Model {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.onnx");
-    std::fs::write(&path, bytes).unwrap();
-    open(&path).unwrap_or_else(|e| panic!("{e}"))
-}
 
 #[test]
 fn the_model_that_the_bad_ones_are_made_of_is_good() {
@@ -170,7 +73,7 @@ fn models_of_other_programs_are_named_with_the_lines_that_make_onnx_of_them() {
         let bytes = std::fs::read(folder.join(file)).unwrap();
         for length in [bytes.len() / 2, bytes.len() - 1, 100] {
             std::fs::write(&renamed, &bytes[..length]).unwrap();
-            assert!(matches!(open(&renamed), Err(ModelError::Foreign { .. } | ModelError::NotAModel { .. })));
+            assert!(matches!(open(&renamed), Err(ModelError::Foreign(_) | ModelError::NotAModel { .. })));
         }
     }
     let shared = std::env::var_os("POISDETC_SHARED").map_or_else(|| "../shared".into(), std::path::PathBuf::from);
@@ -266,167 +169,6 @@ fn declared_sizes_are_held_against_what_is_there() {
     assert!(matches!(error(&range), ModelError::Node { .. } | ModelError::NotAClassifier(_)));
 }
 
-/// `count` nodes in a row between the convolution and its activation.
-fn chained(g: &mut GraphProto, count: usize, step: impl Fn(&str, &str) -> NodeProto) {
-    let mut before = "c".to_owned();
-    for i in 0..count {
-        let after = format!("step {i}");
-        g.node.push(step(&before, &after));
-        before = after;
-    }
-    g.node[1].input[0] = before;
-}
-
-#[test]
-fn graphs_that_ask_for_endless_memory_or_work_are_refused_in_time() {
-    let started = std::time::Instant::now();
-    let attribute = |name: &str, ints: &[i64]| AttributeProto {
-        name: Some(name.into()),
-        ints: ints.to_vec(),
-        ..Default::default()
-    };
-    // Each value is within bounds, all together are not: every one is read again at the end.
-    let hoard = changed(|g| {
-        g.initializer.push(integers("times", &[1, 1024, 32, 32]));
-        let names: Vec<String> = (0..40).map(|i| format!("copy {i}")).collect();
-        g.node.extend(names.iter().map(|n| node("Expand", n, &["p", "times"], n)));
-        let mut all = vec!["p"];
-        all.extend(names.iter().map(String::as_str));
-        g.initializer.push(integers("big", &[256, 4, 512, 512]));
-        for n in &names {
-            let n = format!("{n} grown");
-            g.node.push(node("Expand", &n, &["p", "big"], &n));
-        }
-        let grown: Vec<String> = names.iter().map(|n| format!("{n} grown")).collect();
-        let parts: Vec<&str> = grown.iter().map(String::as_str).collect();
-        g.node.push(node("Max", "together", &parts, "m"));
-        g.node[3].input[0] = "m".into();
-    });
-    says(&error(&hoard), &["more", "than"]);
-    // Constants that would be computed before anything runs.
-    let folded = changed(|g| {
-        g.initializer.push(integers("shape", &[1024, 1024]));
-        for i in 0..2000 {
-            let name = format!("zeros {i}");
-            g.node.push(node("ConstantOfShape", &name, &["shape"], &name));
-        }
-        let names: Vec<String> = (0..2000).map(|i| format!("zeros {i}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        g.node.push(node("Max", "together", &names, "z"));
-        g.node.push(node("ReduceMax", "one", &["z"], "one"));
-        g.node.push(node("Add", "added", &["c", "one"], "c1"));
-        g.node[1].input[0] = "c1".into();
-    });
-    // More memory than two seconds can fill is never taken; whether it opens does not matter.
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.onnx");
-    std::fs::write(&path, &folded).unwrap();
-    let _ = open(&path).map_err(|e| assert!(!e.to_string().contains('\n'), "{e}"));
-    // Windows that look at a picture of millions of cells from each of them.
-    let windows = changed(|g| {
-        let mut grow = node("Expand", "grow", &["c", "wide"], "w1");
-        grow.attribute.clear();
-        g.initializer.push(integers("wide", &[1, 4, 6, 6]));
-        g.initializer.push(integers("scale", &[1, 4, 4096, 4096]));
-        let mut resize = node("Resize", "zoom", &["w1", "", "", "scale"], "z");
-        resize.attribute.push(AttributeProto {
-            name: Some("mode".into()),
-            s: Some(b"nearest".to_vec().into()),
-            ..Default::default()
-        });
-        let mut pool = node("AveragePool", "look", &["z"], "q");
-        pool.attribute.push(attribute("kernel_shape", &[4001, 4001]));
-        pool.attribute.push(attribute("pads", &[2000, 2000, 2000, 2000]));
-        g.node.extend([grow, resize, pool]);
-        g.node[1].input[0] = "q".into();
-    });
-    says(&error(&windows), &["\"look\"", "more work"]);
-    // A thousand doublings.
-    let doubled = changed(|g| {
-        g.initializer.push(integers("twice", &[1, 2, 1, 1]));
-        chained(g, 1000, |before, after| node("Tile", after, &[before, "twice"], after));
-    });
-    says(&error(&doubled), &["too large"]);
-    assert!(started.elapsed().as_secs() < 600, "{:?}", started.elapsed());
-}
-
-#[test]
-fn absurd_attributes_are_refused_with_the_node() {
-    let ints = |name: &str, ints: &[i64]| AttributeProto {
-        name: Some(name.into()),
-        ints: ints.to_vec(),
-        ..Default::default()
-    };
-    let int = |name: &str, i: i64| AttributeProto { name: Some(name.into()), i: Some(i), ..Default::default() };
-    for setting in [
-        ints("strides", &[0, 0]),
-        ints("strides", &[-1, 1]),
-        ints("strides", &[i64::MAX, 1]),
-        ints("pads", &[-1, 0, 0, 0]),
-        ints("pads", &[1, 2, 3, 4, 5]),
-        ints("dilations", &[0, 1]),
-        ints("dilations", &[65535, 65535]),
-        int("group", 0),
-        int("group", -3),
-        int("group", i64::MIN),
-    ] {
-        let bytes = changed(|g| g.node[0].attribute.push(setting.clone()));
-        says(&error(&bytes), &["\"first\" (Conv)"]);
-    }
-    for (op, setting) in [
-        ("Softmax", int("axis", i64::MIN)),
-        ("Flatten", int("axis", i64::MAX)),
-        ("Transpose", ints("perm", &[0, 0, 1, 2])),
-        ("Transpose", ints("perm", &[-1])),
-        ("DepthToSpace", int("blocksize", i64::MAX)),
-        ("SpaceToDepth", int("blocksize", -2)),
-        ("MaxPool", ints("kernel_shape", &[0, 3])),
-        ("MaxPool", ints("kernel_shape", &[65535, 65535])),
-        ("ReduceMean", ints("axes", &[17])),
-        ("Squeeze", ints("axes", &[i64::MIN])),
-        ("LRN", int("size", i64::MAX)),
-        ("Concat", int("axis", i64::MIN)),
-    ] {
-        let bytes = changed(|g| {
-            g.node[1] = node(op, "odd", &["c"], "r");
-            g.node[1].attribute.push(setting.clone());
-        });
-        // Some of them mean something, if nothing useful: then a later node or the answer does not fit.
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("model.onnx");
-        std::fs::write(&path, bytes).unwrap();
-        let _ = open(&path).map_err(|e| assert!(!e.to_string().contains('\n') && e.to_string().len() < 600, "{e}"));
-    }
-}
-
-#[test]
-fn deep_and_odd_messages_are_refused_before_they_cost_anything() {
-    // Graphs in attributes of nodes of graphs, far deeper than any stack: skipped unread.
-    let mut deep = vec![0x0a, 0];
-    for _ in 0..20_000 {
-        let mut outer = vec![0x0a];
-        let mut length = deep.len();
-        while length >= 0x80 {
-            outer.push((length & 0x7f) as u8 | 0x80);
-            length >>= 7;
-        }
-        outer.push(length as u8);
-        outer.extend(deep);
-        deep = outer;
-    }
-    let mut file = vec![0x08, 8, 0x3a];
-    let mut length = deep.len();
-    while length >= 0x80 {
-        file.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    file.push(length as u8);
-    file.extend(deep);
-    assert!(matches!(error(&file), ModelError::Damaged { .. } | ModelError::NotAModel { .. }));
-    // Groups, which the format has never used.
-    assert!(matches!(error(&[0x08, 8, 0x3b, 0x3b, 0x3b]), ModelError::Damaged { .. } | ModelError::NotAModel { .. }));
-}
-
 #[test]
 fn graphs_that_cannot_run_are_damaged() {
     let circle = changed(|g| g.node[0].input[0] = "p".into());
@@ -477,30 +219,6 @@ fn data_outside_the_folder_of_the_model_is_never_read() {
             g.initializer[1].external_data = vec![entry("location", place)];
         });
         says(&error(&bytes), &["\"b\"", place, "nothing is read"]);
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn data_in_a_pipe_or_a_folder_is_refused_without_waiting() {
-    let folder = tempfile::tempdir().unwrap();
-    let pipe = folder.path().join("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-    if !made.is_ok_and(|status| status.success()) {
-        println!("skipped: mkfifo is not there");
-        return;
-    }
-    std::fs::create_dir(folder.path().join("folder")).unwrap();
-    for place in ["pipe", "folder"] {
-        let bytes = changed(|g| {
-            let entry = StringStringEntryProto { key: Some("location".into()), value: Some(place.into()) };
-            g.initializer[1].raw_data = None;
-            g.initializer[1].data_location = Some(1);
-            g.initializer[1].external_data = vec![entry];
-        });
-        let path = folder.path().join("model.onnx");
-        std::fs::write(&path, bytes).unwrap();
-        says(&open(&path).unwrap_err(), &["\"b\"", place, "no ordinary file"]);
     }
 }
 

@@ -223,6 +223,15 @@ fn written(program: &str, opsets: &BTreeSet<u32>) -> String {
     }
 }
 
+/// One line of the table.
+#[derive(Default)]
+struct Row<'a> {
+    /// The programs that wrote the files, and their opsets.
+    how: BTreeMap<&'a str, BTreeSet<u32>>,
+    files: usize,
+    parameters: usize,
+}
+
 /// The part of `docs/formats.md` that lists what is read and what is tested.
 fn documented(entries: &BTreeMap<String, Entry>) -> String {
     let list = |names: Vec<&str>| names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
@@ -240,21 +249,21 @@ fn documented(entries: &BTreeMap<String, Entry>) -> String {
         "| model | how it was written | files | parameter gradients compared |".to_owned(),
         "| --- | --- | --- | --- |".to_owned(),
     ];
-    let mut models: BTreeMap<(&str, &str), (BTreeMap<&str, BTreeSet<u32>>, usize, usize)> = BTreeMap::new();
+    let mut models: BTreeMap<(&str, &str), Row> = BTreeMap::new();
     for (name, entry) in entries {
         // The forms of the small network get a line each, its opsets one together.
         let form = entry.form.as_deref().filter(|f| !f.contains("opset")).unwrap_or_default();
-        let (how, files, parameters) = models.entry((&entry.model, form)).or_default();
+        let row = models.entry((&entry.model, form)).or_default();
         let program = match entry.exporter.as_str() {
             "Keras" if name.ends_with("-keras") => "Keras 3, `.keras`",
             "Keras" => "Keras 3, `.h5`",
             other => other,
         };
-        how.entry(program).or_default().insert(entry.opset);
-        *files += 1;
-        *parameters += entry.parameters.len();
+        row.how.entry(program).or_default().insert(entry.opset);
+        row.files += 1;
+        row.parameters += entry.parameters.len();
     }
-    for ((model, form), (how, files, parameters)) in models {
+    for ((model, form), Row { how, files, parameters }) in models {
         let form = if form.is_empty() { String::new() } else { format!(", {}", form.replace('-', " ")) };
         let how: Vec<String> = how.iter().map(|(program, opsets)| written(program, opsets)).collect();
         lines.push(format!("| {model}{form} | {} | {files} | {parameters} |", how.join("; ")));

@@ -3,7 +3,7 @@
 //! In: the bytes of a file. Out: a [`ModelError`]. Nothing is unpacked and nothing in a file is executed: archives are
 //! told by the names in their directory, pickles by their first bytes and the names that stand in them.
 
-use super::ModelError;
+use super::error::{Foreign, ModelError};
 use std::io::Cursor;
 use std::path::Path;
 
@@ -41,7 +41,7 @@ pub(super) fn recognise(path: &Path, bytes: &[u8]) -> ModelError {
         Kind::SavedModel => ("a TensorFlow SavedModel", "holds its computation in a form of TensorFlow's own"),
         Kind::TfLite => ("a TensorFlow Lite model", "holds its computation in a form of TensorFlow's own"),
     };
-    ModelError::Foreign { path: path.to_owned(), what, why, python: python(kind, path) }
+    ModelError::Foreign(Box::new(Foreign { path: path.to_owned(), what, why, python: python(kind, path) }))
 }
 
 /// Lines of Python that make an ONNX file of it. They run on the machine of the person who trusts the file, never here.

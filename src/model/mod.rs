@@ -26,7 +26,7 @@ mod save;
 
 pub use change::{Change, Clamp};
 pub use classifier::Classifier;
-pub use error::ModelError;
+pub use error::{Foreign, ModelError};
 pub use graph::{Graph, Parameters};
 pub use open::{Format, InputLayout, InputSpec, Model, open};
 pub use preprocessing::{ChannelOrder, Preprocessing, colours};

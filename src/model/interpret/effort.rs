@@ -1,13 +1,13 @@
-//! What a run costs, so that a file that asks for endless work is told from a large network before it is done.
+//! What runs cost, so that a file that asks for endless work is told from a large network before it is done.
 
 use super::value::{Live, Operands};
 use crate::model::graph::Op;
 use candle_core::{Result, bail};
 
-/// The most numbers that may be held at a time (4 GiB of `f32`).
+/// The most numbers that may be held at a time while a graph is tried out (4 GiB of `f32`).
 const MOST_HELD: usize = 1 << 30;
 
-/// What one run has cost so far, and what it may cost.
+/// What runs have cost so far, and what they may cost.
 #[derive(Debug, Clone)]
 pub(in crate::model) struct Effort {
     /// Numbers that all steps together have computed.
@@ -18,17 +18,31 @@ pub(in crate::model) struct Effort {
     held: usize,
     most_numbers: usize,
     most_products: f64,
+    most_held: usize,
 }
 
 impl Effort {
     /// Whatever it takes: the graph is known to be honest.
     pub fn unlimited() -> Self {
-        Self { numbers: 0, products: 0.0, held: 0, most_numbers: usize::MAX, most_products: f64::INFINITY }
+        Self {
+            numbers: 0,
+            products: 0.0,
+            held: 0,
+            most_numbers: usize::MAX,
+            most_products: f64::INFINITY,
+            most_held: usize::MAX,
+        }
     }
 
     /// For the first runs of a graph, on a picture: well beyond the largest published networks, and minutes at most.
     pub fn of_a_stranger() -> Self {
-        Self { most_numbers: 1 << 32, most_products: (1_u64 << 42) as f64, ..Self::unlimited() }
+        let most_products = (1_u64 << 42) as f64;
+        Self { most_numbers: 1 << 32, most_products, most_held: MOST_HELD, ..Self::unlimited() }
+    }
+
+    /// Another run begins: nothing is held.
+    pub(super) fn begin(&mut self) {
+        self.held = 0;
     }
 
     /// Counts a step before it is done.
@@ -48,7 +62,7 @@ impl Effort {
         if self.numbers > self.most_numbers {
             bail!("it asks for more numbers than any image classifier needs")
         }
-        if self.held > MOST_HELD {
+        if self.held > self.most_held {
             bail!("it asks for more memory than 4 GiB")
         }
         Ok(())
@@ -129,7 +143,7 @@ mod tests {
         let mut effort = Effort { most_numbers: 1000, ..Effort::unlimited() };
         assert!(effort.after(&x).is_ok() && effort.after(&x).is_ok() && effort.after(&x).is_err());
         let big = Live::Tensor(Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap().broadcast_as(1 << 28).unwrap());
-        let mut effort = Effort::unlimited();
+        let mut effort = Effort { most_numbers: usize::MAX, ..Effort::of_a_stranger() };
         assert!((0..4).all(|_| effort.after(&big).is_ok()));
         effort.dropped(&big);
         assert!(effort.after(&big).is_ok() && effort.after(&big).is_err());

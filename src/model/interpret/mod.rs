@@ -70,13 +70,19 @@ impl Graph {
         Ok(effort.numbers)
     }
 
-    /// The first run of a graph that nobody has asked yet: like [`Graph::run`], and refused where it asks for more work
-    /// or memory than any image classifier.
+    /// A run of a graph that nobody has asked yet: like [`Graph::run`], and refused where all such runs together ask for
+    /// more work or memory than any image classifier; `effort` counts them.
     ///
     /// # Errors
     /// As [`Graph::run`].
-    pub(super) fn try_out(&self, parameters: &Parameters, input: &Tensor) -> std::result::Result<Tensor, ModelError> {
-        self.run_once(parameters, input, &mut Effort::of_a_stranger())
+    pub(super) fn try_out(
+        &self,
+        parameters: &Parameters,
+        input: &Tensor,
+        effort: &mut Effort,
+    ) -> std::result::Result<Tensor, ModelError> {
+        effort.begin();
+        self.run_once(parameters, input, effort)
     }
 
     /// Counts what it costs.
