@@ -193,19 +193,54 @@ pub(super) fn global_max_pool(x: &Tensor) -> Result<Tensor> {
     max_pool(&flat.unsqueeze(2)?, &whole)?.reshape(shape)
 }
 
-/// `exp(x - max)` and its sum along `axis`. (candle's own fused softmax has no gradient.)
+/// `exp(x - max)` and its sum along `axis`, outside the gradient's sight.
 fn exponentials(x: &Tensor, axis: usize) -> Result<(Tensor, Tensor)> {
-    let shifted = x.broadcast_sub(&x.detach().max_keepdim(axis)?)?;
+    let x = x.detach();
+    let shifted = x.broadcast_sub(&x.max_keepdim(axis)?)?;
     let sum = shifted.exp()?.sum_keepdim(axis)?;
     Ok((shifted, sum))
 }
 
+/// Shares along an axis. (candle's own fused softmax has no gradient; that of its parts, one by one, loses all digits
+/// where one share is nearly 1, as in steep attention.)
 pub(super) fn softmax(x: &Tensor, axis: i64) -> Result<Tensor> {
-    let (shifted, sum) = exponentials(x, axis_of(axis, x.rank())?)?;
-    shifted.exp()?.broadcast_div(&sum)
+    let axis = axis_of(axis, x.rank())?;
+    let (shifted, sum) = exponentials(x, axis)?;
+    let shares = shifted.exp()?.broadcast_div(&sum)?;
+    let kept = shares.clone();
+    with_gradient(x, shares, move |gradient| {
+        let mean = gradient.mul(&kept)?.sum_keepdim(axis)?;
+        kept.mul(&gradient.broadcast_sub(&mean)?)
+    })
 }
 
 pub(super) fn log_softmax(x: &Tensor, axis: i64) -> Result<Tensor> {
-    let (shifted, sum) = exponentials(x, axis_of(axis, x.rank())?)?;
-    shifted.broadcast_sub(&sum.log()?)
+    let axis = axis_of(axis, x.rank())?;
+    let (shifted, sum) = exponentials(x, axis)?;
+    let value = shifted.broadcast_sub(&sum.log()?)?;
+    let shares = shifted.exp()?.broadcast_div(&sum)?;
+    with_gradient(x, value, move |gradient| gradient.sub(&shares.broadcast_mul(&gradient.sum_keepdim(axis)?)?))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::tensor::check::gradients_match_differences;
+    use candle_core::{Device, Var};
+
+    #[test]
+    fn shares_have_the_gradient_of_their_differences_also_where_one_takes_all() {
+        let x = Tensor::new(&[[0.3_f32, -1.2, 0.8], [2.0, 0.1, -0.4]], &Device::Cpu).unwrap();
+        for axis in [0, 1, -1] {
+            gradients_match_differences(std::slice::from_ref(&x), 1e-2, "softmax", |x| softmax(&x[0], axis));
+            gradients_match_differences(std::slice::from_ref(&x), 1e-2, "log-softmax", |x| log_softmax(&x[0], axis));
+        }
+        // One share is 1 to the last digit: the slope is 0, not what is left of large numbers.
+        let steep = Var::new(&[[90.0_f32, 3.0, -7.0]], &Device::Cpu).unwrap();
+        let weights = Tensor::new(&[[3e6_f32, -1e6, 7e5]], &Device::Cpu).unwrap();
+        let gradients = softmax(&steep, -1).unwrap().mul(&weights).unwrap().sum_all().unwrap().backward().unwrap();
+        let slopes = gradients.get(&steep).unwrap().to_vec2::<f32>().unwrap();
+        assert!(slopes[0].iter().all(|s| s.abs() < 1e-20), "{slopes:?}");
+    }
 }
