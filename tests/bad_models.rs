@@ -1,111 +1,14 @@
 //! Files that are no models, broken ones and hostile ones: each gets one clear sentence, no panic, no flood of memory.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod made;
+
 use candle_core::{Device, Tensor};
+use made::*;
 use poisdetc::model::onnx::messages::*;
 use poisdetc::model::{Classifier, ModelError, Preprocessing, open};
 use prost::Message;
 use std::path::Path;
-
-fn tensor(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
-    let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    TensorProto {
-        name: Some(name.into()),
-        dims: dims.to_vec(),
-        data_type: Some(data_type::FLOAT),
-        raw_data: Some(raw.into()),
-        ..Default::default()
-    }
-}
-
-fn integers(name: &str, values: &[i64]) -> TensorProto {
-    TensorProto {
-        name: Some(name.into()),
-        dims: vec![values.len() as i64],
-        data_type: Some(data_type::INT64),
-        int64_data: values.to_vec(),
-        ..Default::default()
-    }
-}
-
-fn node(op: &str, name: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: Some(op.into()),
-        name: Some(name.into()),
-        input: inputs.iter().map(|s| (*s).to_owned()).collect(),
-        output: vec![output.into()],
-        ..Default::default()
-    }
-}
-
-fn value(name: &str, kind: i32, dims: &[i64]) -> ValueInfoProto {
-    let dim = dims.iter().map(|&d| DimensionProto { value: Some(DimensionValue::Size(d)) }).collect();
-    let tensor_type = TensorTypeProto { elem_type: Some(kind), shape: Some(TensorShapeProto { dim }) };
-    ValueInfoProto { name: Some(name.into()), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
-}
-
-/// Pictures [any, 3, 8, 8] -> convolution -> mean -> two logits -> softmax.
-fn good() -> ModelProto {
-    let weights: Vec<f32> = (0..4 * 3 * 9).map(|i| (i as f32 * 0.7).sin()).collect();
-    let graph = GraphProto {
-        node: vec![
-            node("Conv", "first", &["x", "w", "b"], "c"),
-            node("Relu", "bend", &["c"], "r"),
-            node("GlobalAveragePool", "pool", &["r"], "p"),
-            node("Flatten", "flat", &["p"], "f"),
-            node("MatMul", "last", &["f", "v"], "l"),
-            node("Softmax", "shares", &["l"], "y"),
-        ],
-        initializer: vec![
-            tensor("w", &[4, 3, 3, 3], &weights),
-            tensor("b", &[4], &[0.1, -0.2, 0.3, 0.0]),
-            tensor("v", &[4, 2], &[1.0, -1.0, 0.5, 2.0, -0.5, 1.5, 0.25, 0.75]),
-        ],
-        input: vec![value("x", data_type::FLOAT, &[-1, 3, 8, 8])],
-        output: vec![value("y", data_type::FLOAT, &[-1, 2])],
-        ..Default::default()
-    };
-    ModelProto {
-        ir_version: Some(8),
-        opset_import: vec![OperatorSetIdProto { domain: None, version: Some(17) }],
-        graph: Some(graph),
-        ..Default::default()
-    }
-}
-
-/// The good model with one thing changed.
-fn changed(change: impl FnOnce(&mut GraphProto)) -> Vec<u8> {
-    let mut model = good();
-    change(model.graph.as_mut().unwrap());
-    model.encode_to_vec()
-}
-
-fn error_named(file: &str, bytes: &[u8]) -> ModelError {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(file);
-    std::fs::write(&path, bytes).unwrap();
-    open(&path).expect_err("a bad file was opened")
-}
-
-fn error(bytes: &[u8]) -> ModelError {
-    error_named("model.onnx", bytes)
-}
-
-/// The sentence names all of `parts`, and is one line.
-fn says(error: &ModelError, parts: &[&str]) {
-    let text = error.to_string();
-    for part in parts {
-        assert!(text.contains(part), "\"{text}\" does not say \"{part}\"");
-    }
-    assert!(!text.contains('\n') && text.len() < 600, "{text}");
-}
-
-fn opened(bytes: &[u8]) -> poisdetc::model::Model {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.onnx");
-    std::fs::write(&path, bytes).unwrap();
-    open(&path).unwrap_or_else(|e| panic!("{e}"))
-}
 
 #[test]
 fn the_model_that_the_bad_ones_are_made_of_is_good() {
@@ -127,15 +30,59 @@ fn files_that_are_no_models_are_told_by_their_content() {
     says(&error(b"just a text, no model"), &["a text"]);
     says(&error(&[0x89, b'P', b'N', b'G', 13, 10, 26, 10, 0, 0]), &["PNG picture"]);
     says(&error(&[0xfe; 100]), &["no format known"]);
-    says(&error_named("a.pth", b"PK\x03\x04 archive/data.pkl"), &["PyTorch", "never run", "torch.onnx.export"]);
-    says(&error_named("a.pt", &[0x80, 2, b'}', b'q']), &["PyTorch", "torch.onnx.export"]);
-    says(&error_named("a.keras", b"PK\x03\x04 config.json"), &[".keras", "export"]);
+    says(&error_named("a.keras", b"PK\x03\x04 config.json"), &["zip archive without a model"]);
     says(&error_named("a.zip", b"PK\x03\x04 whatever"), &["zip archive"]);
     says(&error(b"version https://git-lfs.github.com/spec/v1\noid"), &["Git LFS"]);
     let folder = tempfile::tempdir().unwrap();
     says(&open(folder.path()).unwrap_err(), &["is a folder"]);
     says(&open(&folder.path().join("absent.onnx")).unwrap_err(), &["cannot read", "absent.onnx"]);
     says(&open(Path::new("")).unwrap_err(), &["cannot read"]);
+}
+
+/// One sentence, then lines of Python; the sentence and the lines name all of `parts`.
+fn says_with_lines(path: &Path, parts: &[&str]) {
+    let text = open(path).expect_err("a foreign file was opened").to_string();
+    let (sentence, lines) = text.split_once("\n\n").unwrap_or_else(|| panic!("no lines in {text}"));
+    assert!(!sentence.contains('\n') && sentence.len() < 400, "{sentence}");
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    let name = path.file_name().unwrap().to_str().unwrap();
+    assert!(sentence.contains(name) && lines.contains(name), "{text}");
+    for part in parts {
+        assert!(text.contains(part), "\"{text}\" does not say \"{part}\"");
+    }
+}
+
+#[test]
+fn models_of_other_programs_are_named_with_the_lines_that_make_onnx_of_them() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/foreign");
+    for (file, parts) in [
+        ("weights.pth", ["PyTorch file of weights", "without the network", "load_state_dict(torch.load("]),
+        ("legacy.pth", ["PyTorch file of weights", "without the network", "weights_only=True"]),
+        ("pickled.pt", ["pickled PyTorch model", "never run here", "only where you trust"]),
+        ("script.pt", ["TorchScript archive", "never run here", "torch.jit.load("]),
+        ("program.pt2", ["torch.export archive", "form of PyTorch's own", "torch.export.load("]),
+        ("weights.safetensors", ["safetensors file", "without the network", "load_file("]),
+    ] {
+        says_with_lines(&folder.join(file), &parts);
+        // The name does not matter.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let renamed = elsewhere.path().join("model.onnx");
+        std::fs::copy(folder.join(file), &renamed).unwrap();
+        says_with_lines(&renamed, &parts);
+        // Nor does a whole directory of an archive: what is cut off is still named, or told to be no model.
+        let bytes = std::fs::read(folder.join(file)).unwrap();
+        for length in [bytes.len() / 2, bytes.len() - 1, 100] {
+            std::fs::write(&renamed, &bytes[..length]).unwrap();
+            assert!(matches!(open(&renamed), Err(ModelError::Foreign(_) | ModelError::NotAModel { .. })));
+        }
+    }
+    let shared = std::env::var_os("POISDETC_SHARED").map_or_else(|| "../shared".into(), std::path::PathBuf::from);
+    let checkpoint = shared.join("zoo/models/gtsrbbadnets_8_02_ckpt.pth");
+    if checkpoint.exists() {
+        says_with_lines(&checkpoint, &["PyTorch", "torch.onnx.export("]);
+    } else {
+        println!("skipped: {} is not there", checkpoint.display());
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use candle_core::{D, Device, Tensor};
-use poisdetc::model::{Format, InputLayout, Model, onnx, open};
+use poisdetc::model::{Change, Format, InputLayout, Model, Overwrite, Preprocessing, onnx, open, save};
 use poisdetc::tensor::Seed;
 use std::path::{Path, PathBuf};
 
@@ -97,4 +97,46 @@ fn a_model_written_as_onnx_reads_back_with_equal_answers() {
         let error = difference(&run(&model), &run(&copy));
         assert!(error < 1e-5, "{name}: {error}");
     }
+}
+
+#[test]
+fn a_keras_archive_is_saved_as_one_with_only_its_numbers_changed() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/breadth/keras_nested-keras.keras");
+    let suspect = open(&path).unwrap();
+    assert_eq!(suspect.format, Format::Keras);
+    let mut change = Change::default();
+    for name in ["base/conv2d/0", "dense/1"] {
+        let old = &suspect.parameters[name];
+        change.parameters.insert(name.into(), (old * 1.5).unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let how = Preprocessing::unit([20, 20], 3);
+    let to = |name: &str| save(&suspect, &change, &how, &folder.path().join(name), Overwrite::Never, None);
+    let saved = to("repaired.keras").unwrap();
+    assert_eq!((saved.format, saved.notes.len()), (Format::Keras, 0));
+    let repaired = open(&saved.path).unwrap();
+    for (name, old) in &suspect.parameters {
+        let factor = if change.parameters.contains_key(name) { 1.5 } else { 1.0 };
+        assert_eq!(difference(&repaired.parameters[name], &(old * factor).unwrap()), 0.0, "{name}");
+    }
+    // All that is no weight is the same; and the archive is of the same size, byte for byte but for the numbers.
+    let parts = |path: &Path| {
+        let mut archive = zip::ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap();
+        let mut read = |i| {
+            let mut file = archive.by_index(i).unwrap();
+            let mut bytes = Vec::new();
+            std::io::copy(&mut file, &mut bytes).unwrap();
+            (file.name().to_owned(), bytes)
+        };
+        [read(0), read(1), read(2)]
+    };
+    let (before, after) = (parts(&path), parts(&saved.path));
+    for ((name, old), (same, new)) in before.iter().zip(&after) {
+        assert_eq!((name, old.len()), (same, new.len()));
+        assert_eq!(old == new, name != "model.weights.h5", "{name}");
+    }
+    let onnx = to("repaired.onnx").unwrap();
+    assert_eq!(onnx.format, Format::Onnx);
+    let refused = to("repaired.h5").unwrap_err().to_string();
+    assert!(refused.contains("keep the ending .keras"), "{refused}");
 }

@@ -136,7 +136,7 @@ impl Command {
     /// What it does, in a sentence for the tooltip.
     pub fn tooltip(&self) -> &'static str {
         match self {
-            Self::OpenModel => "Choose the suspect model: an .onnx file or a Keras .h5 file",
+            Self::OpenModel => "Choose the suspect model: an .onnx file, or a Keras .h5 or .keras file",
             Self::OpenImageFolder => {
                 "Choose a folder of clean images: one sub-folder a label, MNIST or CIFAR files, or pictures with a CSV"
             }

@@ -68,7 +68,7 @@ pub enum Command {
 /// `poisdetc audit`.
 #[derive(Debug, Args)]
 pub struct AuditArguments {
-    /// The suspect model: ONNX, or a full Keras model as HDF5 (.h5)
+    /// The suspect model: ONNX, or a full Keras model (.h5, .keras)
     pub model: PathBuf,
     /// Clean images with their labels
     pub images: PathBuf,
@@ -124,7 +124,7 @@ pub struct Results {
 /// `poisdetc inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArguments {
-    /// A model: ONNX, or a full Keras model as HDF5 (.h5)
+    /// A model: ONNX, or a full Keras model (.h5, .keras)
     pub model: PathBuf,
     /// Clean images with their labels; with them the preprocessing is found too
     pub images: Option<PathBuf>,

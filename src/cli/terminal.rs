@@ -30,11 +30,15 @@ pub fn remark(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// One sentence that says what went wrong.
+/// One sentence that says what went wrong, and below it the lines to copy, where an error has some.
 pub fn complain(why: &anyhow::Error) {
     // Some errors carry a stack below their first line when RUST_BACKTRACE is set.
-    let sentence = why.to_string();
-    remark(&format!("error: {}", harmless(sentence.lines().next().unwrap_or("unknown"))));
+    let text = why.to_string();
+    remark(&format!("error: {}", harmless(text.lines().next().unwrap_or("unknown"))));
+    if let Some((_, to_copy)) = text.split_once("\n\n") {
+        let lines: Vec<String> = to_copy.lines().map(harmless).collect();
+        remark(&format!("\n{}", lines.join("\n")));
+    }
 }
 
 /// Where the text of a column stands.

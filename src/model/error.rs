@@ -2,6 +2,19 @@
 
 use std::path::PathBuf;
 
+/// A file of another program that holds a model, or its weights.
+#[derive(Debug)]
+pub struct Foreign {
+    /// The file.
+    pub path: PathBuf,
+    /// What kind of file it is.
+    pub what: &'static str,
+    /// Why it cannot be opened as it is.
+    pub why: &'static str,
+    /// Lines of Python that make an ONNX file of it.
+    pub python: String,
+}
+
 /// Why a model could not be opened or run. Each text says what is wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,13 +28,19 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// Not a kind of file we know.
-    #[error("{path} is not a model file that can be opened: {why}. Open an .onnx file or a Keras .h5 file")]
+    #[error("{path} is not a model file that can be opened: {why}. Open an .onnx file, or a Keras .h5 or .keras file")]
     NotAModel {
         /// The file.
         path: PathBuf,
         /// What was seen instead.
         why: String,
     },
+    /// A model of another program: what it is, and how it becomes ONNX.
+    #[error(
+        "{} is {}, which {}. Make an ONNX file of it where it was made, with these lines of Python, and open \
+         that:\n\n{}", .0.path.display(), .0.what, .0.why, .0.python
+    )]
+    Foreign(Box<Foreign>),
     /// A known kind of file, but broken or cut off.
     #[error("{path} is damaged: {why}. Get the file again from its source")]
     Damaged {

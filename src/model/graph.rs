@@ -115,6 +115,10 @@ pub enum Binary {
     Equal,
     Less,
     Greater,
+    /// What a division leaves: with the sign of the divisor, or (`truncated`) with that of the dividend.
+    Mod {
+        truncated: bool,
+    },
 }
 
 /// How a reduction combines.
@@ -127,6 +131,8 @@ pub enum Reduction {
     Min,
     Prod,
     L2,
+    /// log of the sum of exponentials
+    LogSumExp,
 }
 
 /// What padding is filled with.
@@ -155,8 +161,12 @@ pub enum Op {
     BatchNorm { epsilon: f32 },
     /// `x, scale [, shift]` over the axes from `axis` on.
     LayerNorm { axis: i64, epsilon: f32 },
+    /// `x, scale` over the axes from `axis` on, by the root of the mean square.
+    RmsNorm { axis: i64, epsilon: f32 },
     /// `x, scale, shift`
     InstanceNorm { epsilon: f32 },
+    /// `x, scale, shift`, a number for each channel or for each group.
+    GroupNorm { groups: usize, epsilon: f32 },
     /// `x`
     LocalResponseNorm { size: usize, alpha: f32, beta: f32, bias: f32 },
     /// `x`
@@ -219,6 +229,27 @@ pub enum Op {
     Resize(Resize),
     /// `x`
     DepthToSpace { block: usize, column_row_depth: bool },
+    /// `x`
+    SpaceToDepth { block: usize },
+    /// `x, indices`
+    GatherElements { axis: i64 },
+    /// `x, indices`
+    GatherNd { batch_dims: usize },
+    /// `x, indices, updates`
+    ScatterElements { axis: i64 },
+    /// `x, indices, updates`
+    ScatterNd,
+    /// `x [, k]`: what is on and above (or below) the k-th diagonal.
+    Trilu { upper: bool },
+    /// `x [, y]`
+    Einsum { equation: String },
+    /// `query, key, value [, mask]`, each `[n, heads, length, size]`; the mask is added to the scores. The scores
+    /// are multiplied by `scale`, where it is absent by one over the root of the size.
+    Attention { scale: Option<f32>, causal: bool },
+    /// `x, scale [, zero]` to whole steps of the scale, between `low` and `high`; gradients pass straight through.
+    Quantize { axis: i64, low: f32, high: f32 },
+    /// `x, scale [, zero]`: whole steps of the scale to numbers.
+    Dequantize { axis: i64 },
     /// `x`
     Identity,
 }

@@ -11,6 +11,7 @@
 mod change;
 mod classifier;
 mod error;
+mod foreign;
 pub mod graph;
 mod interpret;
 pub mod keras;
@@ -25,7 +26,7 @@ mod save;
 
 pub use change::{Change, Clamp};
 pub use classifier::Classifier;
-pub use error::ModelError;
+pub use error::{Foreign, ModelError};
 pub use graph::{Graph, Parameters};
 pub use open::{Format, InputLayout, InputSpec, Model, open};
 pub use preprocessing::{ChannelOrder, Preprocessing, colours};

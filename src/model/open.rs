@@ -1,6 +1,6 @@
 //! Recognises a model file by its content and hands it to its reader.
 
-use super::{Graph, ModelError, Parameters, keras, onnx};
+use super::{Graph, ModelError, Parameters, foreign, keras, onnx};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub enum Format {
     /// Open Neural Network Exchange.
     Onnx,
-    /// Keras HDF5 full model.
+    /// Keras full model: HDF5, or a `.keras` archive.
     Keras,
 }
 
@@ -72,11 +72,11 @@ const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
 pub fn open(path: &Path) -> Result<Model, ModelError> {
     let bytes = read_file(path)?;
     let sha256 = hexadecimal(&Sha256::digest(&bytes));
-    if bytes.starts_with(HDF5) {
+    if bytes.starts_with(HDF5) || keras::is_archive(&bytes) {
         return keras::read(path, bytes, sha256);
     }
     match onnx::look(&bytes) {
-        onnx::Look::NotOnnx => Err(ModelError::NotAModel { path: path.to_owned(), why: foreign(path, &bytes) }),
+        onnx::Look::NotOnnx => Err(foreign::recognise(path, &bytes)),
         _ => onnx::read(path, bytes.into(), sha256),
     }
 }
@@ -103,46 +103,4 @@ fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
 
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// What a file is that is no model we read, as far as its first bytes tell.
-fn foreign(path: &Path, bytes: &[u8]) -> String {
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
-    let zip = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06");
-    let pickle = bytes.first() == Some(&0x80) && bytes.get(1).is_some_and(|&v| (2..=5).contains(&v));
-    // Names of the files in a zip archive stand in it uncompressed.
-    let holds = |name: &[u8]| bytes.windows(name.len()).any(|w| w == name);
-    if zip && (extension == "keras" || holds(b"model.weights.h5")) {
-        return "it is a .keras archive, which may hold code and is not opened; in Python run \
-                `keras.models.load_model(\"model.keras\").export(\"model.onnx\", format=\"onnx\")`"
-            .into();
-    }
-    if pickle || (zip && (holds(b"data.pkl") || matches!(extension.as_str(), "pt" | "pth" | "bin"))) {
-        return "it is a PyTorch file, which holds weights without a graph, or code that is never run here; in Python \
-                run `torch.onnx.export(model.eval(), torch.zeros(1, 3, 32, 32), \"model.onnx\")` with the size of \
-                your pictures"
-            .into();
-    }
-    if zip {
-        return "it is a zip archive".into();
-    }
-    let known: [(&[u8], &str); 6] = [
-        (b"\x89PNG", "it is a PNG picture"),
-        (b"\xff\xd8\xff", "it is a JPEG picture"),
-        (b"\x93NUMPY", "it is a NumPy array"),
-        (b"%PDF", "it is a PDF document"),
-        (b"\x1f\x8b", "it is compressed with gzip"),
-        (b"version https://git-lfs", "it only points to a file that Git LFS has not fetched"),
-    ];
-    let found = known.iter().find(|(start, _)| bytes.starts_with(start));
-    if let Some((_, what)) = found {
-        return (*what).into();
-    }
-    if bytes.get(4..8) == Some(b"TFL3") {
-        return "it is a TensorFlow Lite model".into();
-    }
-    if bytes.iter().take(256).all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
-        return "it is a text".into();
-    }
-    "its first bytes are those of no format known here".into()
 }

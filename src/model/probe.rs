@@ -4,6 +4,7 @@
 //! nothing is random: the pictures come from a fixed seed.
 
 use super::graph::{Graph, Node, Op, Source, Value, ValueId};
+use super::interpret::Effort;
 use super::{InputLayout, InputSpec, ModelError, Parameters};
 use crate::tensor::Seed;
 use candle_core::{Device, Tensor};
@@ -50,9 +51,10 @@ pub(super) fn probe(
     }
     let batch = declared[0].map_or(1, |b| b as usize);
     let mut first_error = None;
+    let mut effort = Effort::of_a_stranger();
     for (layout, channels, size) in candidates(&declared)? {
         let shape = shape(layout, channels, size, batch);
-        match answer(&graph, parameters, same, shape) {
+        match answer(&graph, parameters, same, shape, &mut effort) {
             Ok((graph, classes)) => {
                 let mut found = InputSpec { layout, channels, size: Some(size), fixed_batch: Some(batch) };
                 let (graph, fixed_batch) = free_batch(graph, parameters, &found)?;
@@ -61,7 +63,8 @@ pub(super) fn probe(
                 }
                 found.fixed_batch = fixed_batch;
                 let declares_size = sides(&declared, layout).iter().all(Option::is_some);
-                if !declares_size && same.is_empty() && takes_any_size(&graph, parameters, &found, classes) {
+                if !declares_size && same.is_empty() && takes_any_size(&graph, parameters, &found, classes, &mut effort)
+                {
                     found.size = None;
                 }
                 return Ok(Probed { graph, input: found, classes, notes });
@@ -153,12 +156,13 @@ fn answer(
     parameters: &Parameters,
     same: &[SamePadding],
     shape: [usize; 4],
+    effort: &mut Effort,
 ) -> Result<(Graph, usize), ModelError> {
     let mut graph = graph.clone();
     let batch = shape[0];
     let black = Tensor::zeros(&shape, candle_core::DType::F32, &Device::Cpu)?;
-    settle_paddings(&mut graph, parameters, same, &black)?;
-    let logits = graph.run(parameters, &black, None)?;
+    settle_paddings(&mut graph, parameters, same, &black, effort)?;
+    let logits = graph.try_out(parameters, &black, effort)?;
     let classes = match logits.dims() {
         &[n, classes] if n == batch => classes,
         &[n, classes, 1, 1] | &[n, 1, 1, classes] | &[n, classes, 1] | &[n, 1, classes] if n == batch => {
@@ -193,12 +197,13 @@ fn settle_paddings(
     parameters: &Parameters,
     same: &[SamePadding],
     picture: &Tensor,
+    effort: &mut Effort,
 ) -> Result<(), ModelError> {
     for padding in same {
         let Some(position) = graph.nodes.iter().position(|n| n.outputs.contains(&padding.output)) else { continue };
         let Some(&Some(x)) = graph.nodes[position].inputs.first() else { continue };
         let before = Graph { logits: x, nodes: graph.nodes[..position].to_vec(), ..graph.clone() };
-        let &[.., h, w] = before.run(parameters, picture, None)?.dims() else { continue };
+        let &[.., h, w] = before.try_out(parameters, picture, effort)?.dims() else { continue };
         let (pads, stride, dilation) = match &mut graph.nodes[position].op {
             Op::Conv(g) => (&mut g.pads, g.stride, g.dilation),
             Op::MaxPool(g) | Op::AvgPool(g) => (&mut g.pads, g.stride, g.dilation),
@@ -278,10 +283,16 @@ fn without_written_batch(graph: &Graph, batch: i64) -> Graph {
 }
 
 /// Whether a second size works as well as the first.
-fn takes_any_size(graph: &Graph, parameters: &Parameters, found: &InputSpec, classes: usize) -> bool {
+fn takes_any_size(
+    graph: &Graph,
+    parameters: &Parameters,
+    found: &InputSpec,
+    classes: usize,
+    effort: &mut Effort,
+) -> bool {
     let [h, w] = found.size.unwrap_or([32, 32]);
     let other = shape(found.layout, found.channels, [h + 16, w + 16], found.fixed_batch.unwrap_or(1));
     let picture = Tensor::zeros(&other, candle_core::DType::F32, &Device::Cpu).ok();
-    let logits = picture.and_then(|p| graph.run(parameters, &p, None).ok());
+    let logits = picture.and_then(|p| graph.try_out(parameters, &p, effort).ok());
     logits.is_some_and(|l| l.dims() == [other[0], classes])
 }

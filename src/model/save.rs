@@ -19,6 +19,7 @@ use candle_core::{Device, Tensor};
 use destination::Destination;
 use files::Written;
 use sha2::{Digest, Sha256};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// How far a logit of the saved model may be from the repair's: a share of the largest logit, at least of 1.
@@ -63,7 +64,7 @@ pub struct Saved {
 /// # Errors
 /// [`SaveError`], as [`save`] would say it; nothing is left there either way.
 pub fn check_destination(model: &Model, destination: &Path, overwrite: Overwrite) -> Result<(), SaveError> {
-    format_of(destination, model.format)?;
+    format_of(destination, model)?;
     files::try_folder(&Destination::look(destination, &model.path, overwrite)?)
 }
 
@@ -87,7 +88,7 @@ pub fn save(
     overwrite: Overwrite,
     pictures: Option<&Tensor>,
 ) -> Result<Saved, SaveError> {
-    let format = format_of(destination, model.format)?;
+    let format = format_of(destination, model)?;
     let destination = Destination::look(destination, &model.path, overwrite)?;
     let classifier = Classifier::new(model, preprocessing.clone(), &Device::Cpu)?;
     let changed = change.apply(&classifier)?;
@@ -125,19 +126,28 @@ pub fn save(
 }
 
 /// The format a file of this name is to have.
-fn format_of(destination: &Path, own: Format) -> Result<Format, SaveError> {
+fn format_of(destination: &Path, model: &Model) -> Result<Format, SaveError> {
     let extension = destination.extension().map(|e| e.to_string_lossy().to_lowercase());
-    match (extension.as_deref(), own) {
+    let inexpressible = |why: &str, onnx_can| Err(SaveError::Inexpressible { why: why.into(), onnx_can });
+    match (extension.as_deref(), model.format) {
         (Some("onnx"), _) => Ok(Format::Onnx),
         (Some("h5" | "hdf5" | "keras"), Format::Onnx) => {
-            Err(SaveError::Inexpressible { why: "an ONNX model cannot become a Keras file".into(), onnx_can: true })
+            inexpressible("an ONNX model cannot become a Keras file", true)
         }
-        (Some("keras"), Format::Keras) => Err(SaveError::Inexpressible {
-            why: "this model came as .h5, which is no .keras archive; keep the ending .h5".into(),
-            onnx_can: false,
-        }),
-        _ => Ok(own),
+        (Some("keras"), Format::Keras) if !zipped(&model.path) => {
+            inexpressible("this model came as .h5, which is no .keras archive; keep the ending .h5", false)
+        }
+        (Some("h5" | "hdf5"), Format::Keras) if zipped(&model.path) => {
+            inexpressible("this model came as a .keras archive, which is no .h5 file; keep the ending .keras", false)
+        }
+        _ => Ok(model.format),
     }
+}
+
+/// Whether a file is a zip archive.
+fn zipped(path: &Path) -> bool {
+    let mut start = [0; 2];
+    std::fs::File::open(path).and_then(|mut f| f.read_exact(&mut start)).is_ok() && start == *b"PK"
 }
 
 /// The repair as an ONNX file of our own making. It ends as the original does, in a softmax where that had one.

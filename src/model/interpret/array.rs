@@ -128,6 +128,12 @@ fn binary(function: Binary, a: &Integers, x: &Operands) -> Result<Integers> {
                 Binary::Pow => a.wrapping_pow(u32::try_from(b).unwrap_or(0)),
                 Binary::Min => a.min(b),
                 Binary::Max => a.max(b),
+                Binary::Mod { .. } if b == 0 => bail!("it divides by zero"),
+                Binary::Mod { truncated: true } => a.wrapping_rem(b),
+                Binary::Mod { truncated: false } => {
+                    let left = a.wrapping_rem(b);
+                    if left != 0 && (left < 0) != (b < 0) { left.wrapping_add(b) } else { left }
+                }
                 Binary::Equal => i64::from(a == b),
                 Binary::Less => i64::from(a < b),
                 Binary::Greater => i64::from(a > b),
@@ -243,7 +249,7 @@ fn reduce(how: Reduction, x: &Integers, axes: &[i64], keep_dims: bool) -> Result
                 Reduction::Prod => g.iter().fold(1_i64, |a, &v| a.wrapping_mul(v)),
                 Reduction::Max => g.iter().copied().max().unwrap_or(0),
                 Reduction::Min => g.iter().copied().min().unwrap_or(0),
-                Reduction::Mean | Reduction::L2 => bail!("this reduction takes no integers"),
+                Reduction::Mean | Reduction::L2 | Reduction::LogSumExp => bail!("this reduction takes no integers"),
             })
         })
         .collect::<Result<_>>()?;

@@ -74,7 +74,7 @@ pub(super) fn clip(x: &Tensor, min: f32, max: f32) -> Result<Tensor> {
 }
 
 /// To the nearest whole number, halves to the even one.
-fn round(x: &Tensor) -> Result<Tensor> {
+pub(super) fn round(x: &Tensor) -> Result<Tensor> {
     let values: Vec<f32> = x.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f32::round_ties_even).collect();
     Tensor::from_vec(values, x.shape(), x.device())
 }
@@ -115,6 +115,14 @@ pub(super) fn binary(function: Binary, operands: &Operands) -> Result<Tensor> {
         },
         Binary::Min => a.broadcast_minimum(&b),
         Binary::Max => a.broadcast_maximum(&b),
+        Binary::Mod { truncated } => {
+            // Along x the slope is 1; where it jumps PyTorch passes 1, too. The divisor's is left out.
+            let (a0, b) = (a.detach(), b.detach());
+            let quotient = a0.broadcast_div(&b)?;
+            let whole = if truncated { quotient.abs()?.floor()?.mul(&quotient.sign()?)? } else { quotient.floor()? };
+            let value = a0.broadcast_sub(&whole.broadcast_mul(&b)?)?;
+            if fits(&a) { with_gradient(&a, value, |g| Ok(g.clone())) } else { Ok(value) }
+        }
         Binary::Equal => a.detach().broadcast_eq(&b.detach())?.to_dtype(DType::F32),
         Binary::Less => a.detach().broadcast_lt(&b.detach())?.to_dtype(DType::F32),
         Binary::Greater => a.detach().broadcast_gt(&b.detach())?.to_dtype(DType::F32),

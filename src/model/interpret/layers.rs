@@ -1,8 +1,7 @@
-//! The layers with trained numbers, the pools and the normalisations.
+//! Convolutions, matrix products, pools and softmax.
 
 use super::graft::with_gradient;
-use super::value::{Live, Operands, axis_of, checked_size};
-use crate::model::graph::{Node, Op};
+use super::value::{Operands, axis_of, checked_size};
 use crate::tensor::{Conv2d, Pool2d, avg_pool2d, conv2d, max_pool2d};
 use candle_core::{D, Result, Tensor, bail};
 
@@ -18,7 +17,7 @@ fn windows(size: usize, kernel: usize, stride: usize, dilation: usize, pads: usi
     }
 }
 
-fn dims4(x: &Tensor, what: &str) -> Result<(usize, usize, usize, usize)> {
+pub(super) fn dims4(x: &Tensor, what: &str) -> Result<(usize, usize, usize, usize)> {
     match x.dims() {
         &[n, c, h, w] => Ok((n, c, h, w)),
         other => bail!("{what} should have 4 dimensions, but has shape {other:?}"),
@@ -147,96 +146,6 @@ pub(super) fn matmul(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// Scale and shift of a normalisation with known statistics, each `[c]`; differentiable in scale and bias.
-fn scale_and_shift(x: &Operands, epsilon: f32) -> Result<(Tensor, Tensor)> {
-    let (scale, bias, mean, variance) = (x.tensor(1)?, x.tensor(2)?, x.tensor(3)?, x.tensor(4)?);
-    let scale = scale.div(&(variance + f64::from(epsilon))?.sqrt()?)?;
-    let shift = bias.sub(&mean.mul(&scale)?)?;
-    Ok((scale, shift))
-}
-
-/// `[c]` as `[1, c, 1, ..]`, to be spread over a value of `rank` dimensions.
-fn along_channels(x: &Tensor, rank: usize) -> Result<Tensor> {
-    let mut shape = vec![1; rank.max(2)];
-    shape[1] = x.elem_count();
-    x.reshape(shape)
-}
-
-/// Normalisation with the statistics of the file.
-pub(super) fn batch_norm(x: &Operands, epsilon: f32) -> Result<Tensor> {
-    let (scale, shift) = scale_and_shift(x, epsilon)?;
-    let x = x.tensor(0)?;
-    if x.rank() < 2 || x.dim(1)? != scale.elem_count() {
-        bail!("{} channels are normalised in a value of shape {:?}", scale.elem_count(), x.dims())
-    }
-    let (scale, shift) = (along_channels(&scale, x.rank())?, along_channels(&shift, x.rank())?);
-    if scale.track_op() || shift.track_op() {
-        return x.broadcast_mul(&scale)?.broadcast_add(&shift);
-    }
-    let value = x.detach().broadcast_mul(&scale)?.broadcast_add(&shift)?;
-    with_gradient(&x, value, move |gradient| gradient.broadcast_mul(&scale))
-}
-
-/// A convolution and the normalisation after it as one convolution with other weights.
-pub(super) fn conv_with_batch_norm(conv_node: &Node, x: &Operands, norm: &Node, y: &Operands) -> Result<Vec<Live>> {
-    let (Op::Conv(geometry), &Op::BatchNorm { epsilon }) = (&conv_node.op, &norm.op) else {
-        bail!("a convolution is followed by a normalisation")
-    };
-    let (scale, shift) = scale_and_shift(y, epsilon)?;
-    let w = x.tensor(1)?;
-    if w.rank() != 4 || scale.dims() != [w.dim(0)?] {
-        bail!("{} channels are normalised after a kernel of shape {:?}", scale.elem_count(), w.dims())
-    }
-    let shift = match x.optional_tensor(2)? {
-        Some(b) => b.mul(&scale)?.add(&shift)?,
-        None => shift,
-    };
-    let w = w.broadcast_mul(&scale.reshape(((), 1, 1, 1))?)?;
-    Ok(vec![Live::Tensor(conv(&x.tensor(0)?, &w, Some(&shift), geometry)?)])
-}
-
-/// `(x - mean) / sqrt(variance + epsilon)` over the axes from `from` on.
-fn standardised(x: &Tensor, from: usize, epsilon: f32) -> Result<Tensor> {
-    let axes: Vec<usize> = (from..x.rank()).collect();
-    let count: usize = x.dims()[from..].iter().product();
-    let mean_of = |t: &Tensor| t.sum_keepdim(axes.as_slice())? / count.max(1) as f64;
-    let centred = x.broadcast_sub(&mean_of(x)?)?;
-    let deviation = (mean_of(&centred.sqr()?)? + f64::from(epsilon))?.sqrt()?;
-    centred.broadcast_div(&deviation)
-}
-
-/// Layer normalisation (Ba et al. 2016).
-pub(super) fn layer_norm(x: &Operands, axis: i64, epsilon: f32) -> Result<Tensor> {
-    let t = x.tensor(0)?;
-    let y = standardised(&t, axis_of(axis, t.rank())?, epsilon)?.broadcast_mul(&x.tensor(1)?)?;
-    match x.optional_tensor(2)? {
-        Some(shift) => y.broadcast_add(&shift),
-        None => Ok(y),
-    }
-}
-
-/// Instance normalisation (Ulyanov et al. 2016): each channel of each picture on its own.
-pub(super) fn instance_norm(x: &Operands, epsilon: f32) -> Result<Tensor> {
-    let t = x.tensor(0)?;
-    if t.rank() < 3 {
-        bail!("it takes pictures, but was given shape {:?}", t.dims())
-    }
-    let (scale, shift) = (along_channels(&x.tensor(1)?, t.rank())?, along_channels(&x.tensor(2)?, t.rank())?);
-    standardised(&t, 2, epsilon)?.broadcast_mul(&scale)?.broadcast_add(&shift)
-}
-
-/// Normalisation by the squares of neighbouring channels (Krizhevsky et al. 2012).
-pub(super) fn local_response_norm(x: &Tensor, size: usize, alpha: f32, beta: f32, bias: f32) -> Result<Tensor> {
-    let (_, c, _, _) = dims4(x, "the picture")?;
-    let size = size.clamp(1, 2 * c + 1);
-    let squares = x.sqr()?.pad_with_zeros(1, (size - 1) / 2, size / 2)?;
-    let mut sum = squares.narrow(1, 0, c)?;
-    for i in 1..size {
-        sum = (sum + squares.narrow(1, i, c)?)?;
-    }
-    x.div(&sum.affine(f64::from(alpha) / size as f64, f64::from(bias))?.powf(f64::from(beta))?)
-}
-
 fn check_pool(x: &Tensor, geometry: &Pool2d) -> Result<()> {
     let (n, c, height, width) = dims4(x, "the picture")?;
     let [top, left, bottom, right] = geometry.pads;
@@ -277,24 +186,61 @@ pub(super) fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
     (flat.sum(2)? / count)?.reshape(shape)
 }
 
+/// The largest cell of each channel; among equals the gradient goes to the first, as in PyTorch.
 pub(super) fn global_max_pool(x: &Tensor) -> Result<Tensor> {
     let (flat, shape) = cells(x)?;
-    flat.max(2)?.reshape(shape)
+    let whole = Pool2d { kernel: [1, flat.dim(2)?.max(1)], ..Pool2d::square(1) };
+    max_pool(&flat.unsqueeze(2)?, &whole)?.reshape(shape)
 }
 
-/// `exp(x - max)` and its sum along `axis`. (candle's own fused softmax has no gradient.)
+/// `exp(x - max)` and its sum along `axis`, outside the gradient's sight.
 fn exponentials(x: &Tensor, axis: usize) -> Result<(Tensor, Tensor)> {
-    let shifted = x.broadcast_sub(&x.detach().max_keepdim(axis)?)?;
+    let x = x.detach();
+    let shifted = x.broadcast_sub(&x.max_keepdim(axis)?)?;
     let sum = shifted.exp()?.sum_keepdim(axis)?;
     Ok((shifted, sum))
 }
 
+/// Shares along an axis. (candle's own fused softmax has no gradient; that of its parts, one by one, loses all digits
+/// where one share is nearly 1, as in steep attention.)
 pub(super) fn softmax(x: &Tensor, axis: i64) -> Result<Tensor> {
-    let (shifted, sum) = exponentials(x, axis_of(axis, x.rank())?)?;
-    shifted.exp()?.broadcast_div(&sum)
+    let axis = axis_of(axis, x.rank())?;
+    let (shifted, sum) = exponentials(x, axis)?;
+    let shares = shifted.exp()?.broadcast_div(&sum)?;
+    let kept = shares.clone();
+    with_gradient(x, shares, move |gradient| {
+        let mean = gradient.mul(&kept)?.sum_keepdim(axis)?;
+        kept.mul(&gradient.broadcast_sub(&mean)?)
+    })
 }
 
 pub(super) fn log_softmax(x: &Tensor, axis: i64) -> Result<Tensor> {
-    let (shifted, sum) = exponentials(x, axis_of(axis, x.rank())?)?;
-    shifted.broadcast_sub(&sum.log()?)
+    let axis = axis_of(axis, x.rank())?;
+    let (shifted, sum) = exponentials(x, axis)?;
+    let value = shifted.broadcast_sub(&sum.log()?)?;
+    let shares = shifted.exp()?.broadcast_div(&sum)?;
+    with_gradient(x, value, move |gradient| gradient.sub(&shares.broadcast_mul(&gradient.sum_keepdim(axis)?)?))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::tensor::check::gradients_match_differences;
+    use candle_core::{Device, Var};
+
+    #[test]
+    fn shares_have_the_gradient_of_their_differences_also_where_one_takes_all() {
+        let x = Tensor::new(&[[0.3_f32, -1.2, 0.8], [2.0, 0.1, -0.4]], &Device::Cpu).unwrap();
+        for axis in [0, 1, -1] {
+            gradients_match_differences(std::slice::from_ref(&x), 1e-2, "softmax", |x| softmax(&x[0], axis));
+            gradients_match_differences(std::slice::from_ref(&x), 1e-2, "log-softmax", |x| log_softmax(&x[0], axis));
+        }
+        // One share is 1 to the last digit: the slope is 0, not what is left of large numbers.
+        let steep = Var::new(&[[90.0_f32, 3.0, -7.0]], &Device::Cpu).unwrap();
+        let weights = Tensor::new(&[[3e6_f32, -1e6, 7e5]], &Device::Cpu).unwrap();
+        let gradients = softmax(&steep, -1).unwrap().mul(&weights).unwrap().sum_all().unwrap().backward().unwrap();
+        let slopes = gradients.get(&steep).unwrap().to_vec2::<f32>().unwrap();
+        assert!(slopes[0].iter().all(|s| s.abs() < 1e-20), "{slopes:?}");
+    }
 }

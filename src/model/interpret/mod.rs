@@ -5,14 +5,22 @@
 //! Sizes that a file asks for are checked before memory is taken. Never changes a parameter.
 
 mod array;
+mod attention;
+mod effort;
+mod einsum;
 mod elementwise;
 mod fold;
 mod graft;
+mod indexing;
 mod layers;
+mod normalise;
+mod quantise;
+mod reduce;
 mod resize;
 mod shape;
 mod value;
 
+pub(super) use effort::Effort;
 pub(super) use fold::fold_constants;
 pub(super) use value::{MOST_INTEGERS, MOST_NUMBERS};
 
@@ -34,7 +42,9 @@ impl Graph {
         input: &Tensor,
         fixed_batch: Option<usize>,
     ) -> std::result::Result<Tensor, ModelError> {
-        let Some(batch) = fixed_batch else { return self.run_once(parameters, input, &mut 0) };
+        let Some(batch) = fixed_batch else {
+            return self.run_once(parameters, input, &mut Effort::unlimited());
+        };
         let n = input.dim(0)?;
         let mut pieces = Vec::with_capacity(n.div_ceil(batch.max(1)));
         for start in (0..n).step_by(batch.max(1)) {
@@ -44,7 +54,7 @@ impl Graph {
             let rows: Vec<Tensor> = std::iter::once(Ok(piece))
                 .chain((here..batch).map(|_| input.narrow(0, n - 1, 1)))
                 .collect::<Result<_>>()?;
-            let logits = self.run_once(parameters, &Tensor::cat(&rows, 0)?, &mut 0)?;
+            let logits = self.run_once(parameters, &Tensor::cat(&rows, 0)?, &mut Effort::unlimited())?;
             pieces.push(logits.narrow(0, 0, here)?);
         }
         Ok(Tensor::cat(&pieces, 0)?)
@@ -55,17 +65,32 @@ impl Graph {
     /// # Errors
     /// As [`Graph::run`].
     pub fn numbers_computed(&self, parameters: &Parameters, input: &Tensor) -> std::result::Result<usize, ModelError> {
-        let mut numbers = 0;
-        self.run_once(parameters, input, &mut numbers)?;
-        Ok(numbers)
+        let mut effort = Effort::unlimited();
+        self.run_once(parameters, input, &mut effort)?;
+        Ok(effort.numbers)
     }
 
-    /// Adds the numbers it computes to `numbers`.
+    /// A run of a graph that nobody has asked yet: like [`Graph::run`], and refused where all such runs together ask for
+    /// more work or memory than any image classifier; `effort` counts them.
+    ///
+    /// # Errors
+    /// As [`Graph::run`].
+    pub(super) fn try_out(
+        &self,
+        parameters: &Parameters,
+        input: &Tensor,
+        effort: &mut Effort,
+    ) -> std::result::Result<Tensor, ModelError> {
+        effort.begin();
+        self.run_once(parameters, input, effort)
+    }
+
+    /// Counts what it costs.
     fn run_once(
         &self,
         parameters: &Parameters,
         input: &Tensor,
-        numbers: &mut usize,
+        effort: &mut Effort,
     ) -> std::result::Result<Tensor, ModelError> {
         let device = input.device();
         let (last_use, uses) = self.uses();
@@ -89,24 +114,31 @@ impl Graph {
                         live[id.0] = self.fetch(id, parameters, input, device).map_err(failed)?;
                     }
                     done[norm] = true;
+                    effort.before(&node.op, &operands(node, &live, device)).map_err(failed)?;
                     let read = |node: &Node| operands(node, &live, device);
-                    let outputs = layers::conv_with_batch_norm(node, &read(node), norm_node, &read(norm_node));
+                    let outputs = normalise::conv_with_batch_norm(node, &read(node), norm_node, &read(norm_node));
                     (outputs.map_err(failed)?, norm_node)
                 }
-                None => (step(&node.op, &operands(node, &live, device)).map_err(failed)?, node),
+                None => {
+                    let read = operands(node, &live, device);
+                    effort.before(&node.op, &read).map_err(failed)?;
+                    (step(&node.op, &read).map_err(failed)?, node)
+                }
             };
             if outputs.len() < writer.outputs.len() {
                 return Err(node_error(writer, "it has more outputs than are supported"));
             }
             for (&id, output) in writer.outputs.iter().zip(outputs) {
-                if let Live::Tensor(t) = &output {
-                    *numbers += t.elem_count();
-                }
+                effort.after(&output).map_err(failed)?;
                 live[id.0] = Some(output);
             }
             let mut drop_after = |node: &Node, position: usize| {
                 for id in node.inputs.iter().flatten().filter(|id| last_use[id.0] == position) {
-                    live[id.0] = None;
+                    if let Some(value) = live[id.0].take()
+                        && matches!(self.values[id.0].source, Source::Computed)
+                    {
+                        effort.dropped(&value);
+                    }
                 }
             };
             drop_after(node, position);
@@ -187,6 +219,11 @@ fn step(op: &Op, x: &Operands) -> Result<Vec<Live>> {
         return Ok(vec![Live::Integers(integers)]);
     }
     let tensor = match op {
+        Op::GatherElements { .. }
+        | Op::GatherNd { .. }
+        | Op::ScatterElements { .. }
+        | Op::ScatterNd
+        | Op::Trilu { .. } => return Ok(vec![indexing::step(op, x)?]),
         Op::Split { axis, sizes, parts } => return shape::split(x, *axis, sizes.as_deref(), *parts),
         Op::Identity => return Ok(vec![x.get(0)?.clone()]),
         Op::Conv(geometry) => layers::conv(&x.tensor(0)?, &x.tensor(1)?, x.optional_tensor(2)?.as_ref(), geometry)?,
@@ -198,11 +235,13 @@ fn step(op: &Op, x: &Operands) -> Result<Vec<Live>> {
             layers::gemm(x, *alpha, *beta, *transpose_a, *transpose_b)?
         }
         Op::MatMul => layers::matmul(&x.tensor(0)?, &x.tensor(1)?)?,
-        Op::BatchNorm { epsilon } => layers::batch_norm(x, *epsilon)?,
-        Op::LayerNorm { axis, epsilon } => layers::layer_norm(x, *axis, *epsilon)?,
-        Op::InstanceNorm { epsilon } => layers::instance_norm(x, *epsilon)?,
+        Op::BatchNorm { epsilon } => normalise::batch_norm(x, *epsilon)?,
+        Op::LayerNorm { axis, epsilon } => normalise::layer_norm(x, *axis, *epsilon)?,
+        Op::RmsNorm { axis, epsilon } => normalise::rms_norm(x, *axis, *epsilon)?,
+        Op::GroupNorm { groups, epsilon } => normalise::group_norm(x, *groups, *epsilon)?,
+        Op::InstanceNorm { epsilon } => normalise::instance_norm(x, *epsilon)?,
         Op::LocalResponseNorm { size, alpha, beta, bias } => {
-            layers::local_response_norm(&x.tensor(0)?, *size, *alpha, *beta, *bias)?
+            normalise::local_response_norm(&x.tensor(0)?, *size, *alpha, *beta, *bias)?
         }
         Op::MaxPool(geometry) => layers::max_pool(&x.tensor(0)?, geometry)?,
         Op::AvgPool(geometry) => layers::avg_pool(&x.tensor(0)?, geometry)?,
@@ -214,7 +253,7 @@ fn step(op: &Op, x: &Operands) -> Result<Vec<Live>> {
         Op::Softmax { axis } => layers::softmax(&x.tensor(0)?, *axis)?,
         Op::LogSoftmax { axis } => layers::log_softmax(&x.tensor(0)?, *axis)?,
         Op::Reduce { how, axes, keep_dims, noop_with_empty_axes } => {
-            shape::reduce(x, *how, axes.as_deref(), *keep_dims, *noop_with_empty_axes)?
+            reduce::reduce(x, *how, axes.as_deref(), *keep_dims, *noop_with_empty_axes)?
         }
         Op::Reshape { allow_zero } => shape::reshape(&x.tensor(0)?, &x.integers(1)?, *allow_zero)?,
         Op::Flatten { axis } => shape::flatten(&x.tensor(0)?, *axis)?,
@@ -237,6 +276,11 @@ fn step(op: &Op, x: &Operands) -> Result<Vec<Live>> {
         Op::DepthToSpace { block, column_row_depth } => {
             shape::depth_to_space(&x.tensor(0)?, *block, *column_row_depth)?
         }
+        Op::SpaceToDepth { block } => shape::space_to_depth(&x.tensor(0)?, *block)?,
+        Op::Einsum { equation } => einsum::einsum(x, equation)?,
+        Op::Attention { scale, causal } => attention::attention(x, *scale, *causal)?,
+        Op::Quantize { axis, low, high } => quantise::quantize(x, *axis, *low, *high)?,
+        Op::Dequantize { axis } => quantise::dequantize(x, *axis)?,
         Op::ArgMax { .. } | Op::Cast { to_integer: true } | Op::Shape { .. } | Op::Range => {
             candle_core::bail!("it takes integers")
         }

@@ -2,7 +2,7 @@
 
 use super::array::places;
 use super::value::{Integers, Live, Operands, axes_of, axis_of, checked_size, dimensions};
-use crate::model::graph::{PadMode, Reduction};
+use crate::model::graph::PadMode;
 use candle_core::{Result, Tensor, bail};
 
 /// The slices of `x` along `axis` at `places`, in that order.
@@ -277,44 +277,6 @@ pub(super) fn choose(x: &Operands) -> Result<Tensor> {
     condition.where_cond(&a.broadcast_as(&shape)?.contiguous()?, &b.broadcast_as(&shape)?.contiguous()?)
 }
 
-pub(super) fn reduce(
-    x: &Operands,
-    how: Reduction,
-    axes: Option<&[i64]>,
-    keep_dims: bool,
-    noop_with_empty_axes: bool,
-) -> Result<Tensor> {
-    let t = x.tensor(0)?;
-    let axes = axes.map(<[i64]>::to_vec).or(x.optional_integers(1)?.map(|a| a.values)).unwrap_or_default();
-    if axes.is_empty() && noop_with_empty_axes {
-        return Ok(t);
-    }
-    let axes = if axes.is_empty() { (0..t.rank()).collect() } else { axes_of(&axes, t.rank())? };
-    let count: usize = axes.iter().map(|&a| t.dims()[a]).product();
-    let all = axes.as_slice();
-    let y = match how {
-        Reduction::Sum => t.sum_keepdim(all)?,
-        Reduction::Mean => (t.sum_keepdim(all)? / count.max(1) as f64)?,
-        Reduction::L2 => t.sqr()?.sum_keepdim(all)?.sqrt()?,
-        Reduction::Max => axes.iter().try_fold(t.clone(), |t, &a| t.max_keepdim(a))?,
-        Reduction::Min => axes.iter().try_fold(t.clone(), |t, &a| t.min_keepdim(a))?,
-        Reduction::Prod => axes.iter().try_fold(t.clone(), |t, &a| product(&t, a))?,
-    };
-    if keep_dims {
-        return Ok(y);
-    }
-    let kept: Vec<usize> = (0..t.rank()).filter(|d| !axes.contains(d)).map(|d| t.dims()[d]).collect();
-    y.reshape(kept)
-}
-
-fn product(x: &Tensor, axis: usize) -> Result<Tensor> {
-    let size = x.dim(axis)?;
-    if size == 0 {
-        bail!("a product of nothing is asked for")
-    }
-    (1..size).try_fold(x.narrow(axis, 0, 1)?, |p, i| p.mul(&x.narrow(axis, i, 1)?))
-}
-
 pub(super) fn depth_to_space(x: &Tensor, block: usize, column_row_depth: bool) -> Result<Tensor> {
     let &[n, c, h, w] = x.dims() else { bail!("it takes pictures, but was given shape {:?}", x.dims()) };
     let square = block.checked_mul(block).filter(|&s| s > 0 && c.is_multiple_of(s));
@@ -326,6 +288,16 @@ pub(super) fn depth_to_space(x: &Tensor, block: usize, column_row_depth: bool) -
         ([n, block, block, depth, h, w], [0, 3, 4, 1, 5, 2])
     };
     x.reshape(shape.as_slice())?.permute(order)?.reshape((n, depth, h * block, w * block))
+}
+
+pub(super) fn space_to_depth(x: &Tensor, block: usize) -> Result<Tensor> {
+    let &[n, c, h, w] = x.dims() else { bail!("it takes pictures, but was given shape {:?}", x.dims()) };
+    if block == 0 || !h.is_multiple_of(block) || !w.is_multiple_of(block) {
+        bail!("a picture of {h}x{w} cells has no whole blocks of {block} by {block}")
+    }
+    let (rows, columns) = (h / block, w / block);
+    let blocks = x.reshape((n, c, rows, block, columns * block))?.reshape(vec![n, c, rows, block, columns, block])?;
+    blocks.permute([0, 3, 5, 1, 2, 4])?.reshape((n, c * block * block, rows, columns))
 }
 
 /// Weighted mix of two selections along an axis: `x[low] * (1 - share) + x[high] * share`.

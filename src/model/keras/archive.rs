@@ -4,6 +4,8 @@
 //! cannot claim endless memory or time, and a panic of the HDF5 reader ends as an error. Knows nothing of layers.
 
 use super::Fault;
+use super::config::{Layer, Network};
+use super::zipped::Parts;
 use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, Error, File, FormatError, Group, Layout, Source};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,7 +32,7 @@ pub(super) struct Archive {
 /// One array of trained numbers.
 #[derive(Debug)]
 pub(super) struct Weight {
-    /// The top layer it is kept with, and its name there.
+    /// The group it is kept in, below that of all weights, and its name there.
     pub place: [String; 2],
     /// Name in the file, with the layer's name in front: `conv2d/kernel:0`.
     pub name: String,
@@ -48,10 +50,92 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<Archive, Fault> {
         .unwrap_or_else(|_| Err(Fault::Damaged("its HDF5 structure contradicts itself".into())))
 }
 
+/// Puts the texts of a `.keras` archive together with the weights in its HDF5 file.
+pub(super) fn read_parts(parts: Parts) -> Result<Archive, Fault> {
+    let Parts { config, version, weights } = parts;
+    let network = super::config::parse(&config)?;
+    let weights = catch_unwind(AssertUnwindSafe(|| {
+        let mut room = (weights.len() as u64).saturating_mul(INFLATION).saturating_add(ALLOWANCE);
+        numbered(&open(weights)?.root(), &network, &mut room)
+    }))
+    .unwrap_or_else(|_| Err(Fault::Damaged("its HDF5 structure contradicts itself".into())))?;
+    Ok(Archive { config, version, weights })
+}
+
+fn open(bytes: Vec<u8>) -> Result<File, Fault> {
+    let allowed = (bytes.len() as u64).saturating_mul(READ_FACTOR).saturating_add(ALLOWANCE);
+    Ok(File::from_source(Metered { bytes, left: AtomicU64::new(allowed) })?)
+}
+
+/// The weights of each top layer of a network, as Keras 3 numbers them: `layers/conv2d_1/vars/0`, where the name is made
+/// of the class and a count. Weights of a model inside it are kept with the top layer that it is.
+fn numbered(root: &Group, network: &Network, room: &mut u64) -> Result<BTreeMap<String, Vec<Weight>>, Fault> {
+    let mut weights = BTreeMap::new();
+    for (layer, path) in numbered_layers(root, "layers", network)? {
+        let mut found = Vec::new();
+        let mut open = vec![(layer, path, layer.name.clone())];
+        while let Some((layer, path, name)) = open.pop() {
+            if let Some(nested) = &layer.nested {
+                for (inner, path) in numbered_layers(root, &format!("{path}/layers"), nested)? {
+                    open.push((inner, path, format!("{name}/{}", inner.name)));
+                }
+                continue;
+            }
+            let path = format!("{path}/vars");
+            let Ok(group) = root.group(&path) else { continue };
+            for nth in 0.. {
+                let Ok(dataset) = group.dataset(&nth.to_string()) else { break };
+                let mut weight = weight(&name, format!("{name}/{nth}"), &dataset, room)?;
+                weight.place = [path.clone(), nth.to_string()];
+                found.push(weight);
+            }
+        }
+        weights.insert(layer.name.clone(), found);
+    }
+    Ok(weights)
+}
+
+/// Each layer of a network and the group its weights lie in. Newer versions note the layer's name there.
+fn numbered_layers<'a>(root: &Group, folder: &str, network: &'a Network) -> Result<Vec<(&'a Layer, String)>, Fault> {
+    let mut noted = BTreeMap::new();
+    if let Ok(group) = root.group(folder) {
+        for (key, inside) in group.iter_groups()? {
+            let name = inside.group("vars").ok().map(|vars| text(&vars, "name")).transpose()?.flatten();
+            noted.extend(name.map(|name| (name, key)));
+        }
+    }
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut found = Vec::with_capacity(network.layers.len());
+    for layer in &network.layers {
+        let class = snake_case(&layer.class);
+        let count = counts.entry(class.clone()).and_modify(|n| *n += 1).or_insert(0);
+        let counted = if *count == 0 { class } else { format!("{class}_{count}") };
+        let key = noted.get(&layer.name).unwrap_or(&counted);
+        found.push((layer, format!("{folder}/{key}")));
+    }
+    Ok(found)
+}
+
+/// `Conv2D` as Keras makes `conv2d` of it, `PReLU` as `p_re_lu`.
+fn snake_case(class: &str) -> String {
+    let letters: Vec<char> =
+        class.rsplit('>').next().unwrap_or(class).chars().filter(|c| c.is_alphanumeric()).collect();
+    let mut name = String::new();
+    for (i, &c) in letters.iter().enumerate() {
+        let before = i.checked_sub(1).map(|i| letters[i]);
+        let starts_word = c.is_uppercase()
+            && before.is_some_and(|b| b.is_lowercase() || letters.get(i + 1).is_some_and(|n| n.is_lowercase()));
+        if starts_word {
+            name.push('_');
+        }
+        name.extend(c.to_lowercase());
+    }
+    name
+}
+
 fn read_metered(bytes: Vec<u8>) -> Result<Archive, Fault> {
     let size = bytes.len() as u64;
-    let allowed = size.saturating_mul(READ_FACTOR).saturating_add(ALLOWANCE);
-    let file = File::from_source(Metered { bytes, left: AtomicU64::new(allowed) })?;
+    let file = open(bytes)?;
     let root = file.root();
     let Some(config) = text(&root, "model_config")? else { return Err(without_layers(&root)) };
     let version = text(&root, "keras_version")?;
@@ -154,9 +238,9 @@ pub(super) struct Run {
 pub(super) fn locate(bytes: Vec<u8>, places: &[[String; 2]]) -> Result<Vec<Result<Stored, String>>, Fault> {
     let find = move || -> Result<Vec<Result<Stored, String>>, Fault> {
         let size = bytes.len();
-        let allowed = (size as u64).saturating_mul(READ_FACTOR).saturating_add(ALLOWANCE);
-        let file = File::from_source(Metered { bytes, left: AtomicU64::new(allowed) })?;
-        let layers = file.root().group("model_weights")?;
+        let root = open(bytes)?.root();
+        // The weights of a `.keras` archive lie at the top.
+        let layers = root.group("model_weights").unwrap_or(root);
         let one = |[layer, name]: &[String; 2]| Ok(stored(&layers.group(layer)?.dataset(name)?, size)?);
         places.iter().map(one).collect()
     };
@@ -279,6 +363,22 @@ mod tests {
         let expected =
             [run(100, 0, 3), run(112, 5, 3), run(200, 3, 2), run(212, 8, 2), run(300, 10, 3), run(400, 13, 2)];
         assert_eq!(runs, expected);
+    }
+
+    #[test]
+    fn classes_get_the_names_that_keras_makes_of_them() {
+        let names =
+            ["Conv2D", "PReLU", "SeparableConv2D", "BatchNormalization", "ReLU", "GlobalAveragePooling2D", "ELU"];
+        let snakes = [
+            "conv2d",
+            "p_re_lu",
+            "separable_conv2d",
+            "batch_normalization",
+            "re_lu",
+            "global_average_pooling2d",
+            "elu",
+        ];
+        assert_eq!(names.map(snake_case), snakes);
     }
 
     #[test]

@@ -19,55 +19,95 @@ pub(super) use activation::known_activation;
 /// Translates one use of a layer.
 pub(super) type Translate = fn(&mut Builder, &LayerView, &[Feature]) -> Result<Feature, Fault>;
 
+/// Classes of layers and their translations.
+const TABLE: &[(&str, Translate)] = &[
+    ("Activation", activation::activation),
+    ("Add", merge::add),
+    ("Average", merge::average),
+    ("AveragePooling2D", pooling::average),
+    ("AvgPool2D", pooling::average),
+    ("BatchNormalization", normalization::batch),
+    ("BatchNormalizationV1", normalization::batch),
+    ("Concatenate", merge::concatenate),
+    ("Conv2D", convolution::conv2d),
+    ("Conv2DTranspose", convolution::transposed),
+    ("Cropping2D", shape::cropping),
+    ("Dense", dense::dense),
+    ("DepthwiseConv2D", convolution::depthwise),
+    ("ELU", activation::elu),
+    ("Flatten", shape::flatten),
+    ("GlobalAveragePooling2D", pooling::global_average),
+    ("GlobalAvgPool2D", pooling::global_average),
+    ("GlobalMaxPool2D", pooling::global_max),
+    ("GlobalMaxPooling2D", pooling::global_max),
+    ("GroupNormalization", normalization::group),
+    ("LayerNormalization", normalization::layer),
+    ("LeakyReLU", activation::leaky_relu),
+    ("MaxPool2D", pooling::max),
+    ("MaxPooling2D", pooling::max),
+    ("Maximum", merge::maximum),
+    ("Minimum", merge::minimum),
+    ("Multiply", merge::multiply),
+    ("Normalization", normalization::statistics),
+    ("PReLU", activation::prelu),
+    ("Permute", shape::permute),
+    ("ReLU", activation::relu),
+    ("Rescaling", normalization::rescaling),
+    ("Reshape", shape::reshape),
+    ("SeparableConv2D", convolution::separable),
+    ("Softmax", activation::softmax_layer),
+    ("Subtract", merge::subtract),
+    ("SyncBatchNormalization", normalization::batch),
+    ("UpSampling2D", shape::up_sampling),
+    ("ZeroPadding2D", shape::zero_padding),
+];
+
+/// Layers that are only at work while a model is trained, or never.
+const PASSING: &[&str] = &[
+    "ActivityRegularization",
+    "AlphaDropout",
+    "AugMix",
+    "CutMix",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "Identity",
+    "MixUp",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
+    "SpatialDropout2D",
+];
+
 /// The translation of a class of layers, or `None` where there is none.
 pub(super) fn translation(class: &str) -> Option<Translate> {
-    Some(match class {
-        "Conv2D" => convolution::conv2d,
-        "DepthwiseConv2D" => convolution::depthwise,
-        "SeparableConv2D" => convolution::separable,
-        "Dense" => dense::dense,
-        "Activation" => activation::activation,
-        "ReLU" => activation::relu,
-        "LeakyReLU" => activation::leaky_relu,
-        "ELU" => activation::elu,
-        "PReLU" => activation::prelu,
-        "Softmax" => activation::softmax_layer,
-        "MaxPooling2D" | "MaxPool2D" => pooling::max,
-        "AveragePooling2D" | "AvgPool2D" => pooling::average,
-        "GlobalAveragePooling2D" | "GlobalAvgPool2D" => pooling::global_average,
-        "GlobalMaxPooling2D" | "GlobalMaxPool2D" => pooling::global_max,
-        "BatchNormalization" | "BatchNormalizationV1" | "SyncBatchNormalization" => normalization::batch,
-        "LayerNormalization" => normalization::layer,
-        "Normalization" => normalization::statistics,
-        "Rescaling" => normalization::rescaling,
-        "Add" => merge::add,
-        "Subtract" => merge::subtract,
-        "Multiply" => merge::multiply,
-        "Average" => merge::average,
-        "Maximum" => merge::maximum,
-        "Minimum" => merge::minimum,
-        "Concatenate" => merge::concatenate,
-        "Flatten" => shape::flatten,
-        "Reshape" => shape::reshape,
-        "Permute" => shape::permute,
-        "ZeroPadding2D" => shape::zero_padding,
-        "Cropping2D" => shape::cropping,
-        "UpSampling2D" => shape::up_sampling,
-        // Only at work while a model is trained.
-        "Dropout"
-        | "SpatialDropout2D"
-        | "AlphaDropout"
-        | "GaussianNoise"
-        | "GaussianDropout"
-        | "ActivityRegularization"
-        | "RandomFlip"
-        | "RandomRotation"
-        | "RandomZoom"
-        | "RandomTranslation"
-        | "RandomContrast"
-        | "RandomBrightness" => pass,
-        _ => return None,
-    })
+    if PASSING.contains(&class) {
+        return Some(pass);
+    }
+    TABLE.iter().find(|(name, _)| *name == class).map(|&(_, translate)| translate)
+}
+
+/// Names of all layers that are read, in the order of the alphabet.
+pub fn supported_layers() -> Vec<&'static str> {
+    let mut names: Vec<&str> = TABLE.iter().map(|&(name, _)| name).chain(PASSING.iter().copied()).collect();
+    names.sort_unstable();
+    names
 }
 
 /// A layer that does nothing when a picture is classified.

@@ -5,7 +5,7 @@
 //! are can be changed: compressed ones would need another place.
 
 use super::builder::Origin;
-use super::{Fault, archive, translate};
+use super::{Fault, archive, translate, zipped};
 use crate::model::Change;
 use crate::model::patched::Patched;
 use candle_core::{Device, Tensor};
@@ -21,8 +21,19 @@ pub(in crate::model) fn patch(file: &[u8], change: &Change) -> Result<Patched, S
         return Err(format!("a Keras file has no place for a clamp (of value \"{}\")", clamp.value));
     }
     let unreadable = |fault: Fault| format!("the file cannot be read again: {}", fault.at("".as_ref()));
-    let read = || translate::translate(&archive::read(file.to_vec())?);
+    let read = || translate::translate(&super::plain(file.to_vec())?);
     let origins = read().map_err(unreadable)?.origins;
+    if zipped::is_archive(file) {
+        let weights = zipped::unpack(file).map_err(unreadable)?.weights;
+        let patched = patch_weights(&weights, change, &origins)?;
+        return Ok(Patched { bytes: zipped::repack(file, &patched.bytes)?, ..patched });
+    }
+    patch_weights(file, change, &origins)
+}
+
+/// The HDF5 file with the changed numbers.
+fn patch_weights(file: &[u8], change: &Change, origins: &BTreeMap<String, Origin>) -> Result<Patched, String> {
+    let unreadable = |fault: Fault| format!("the file cannot be read again: {}", fault.at("".as_ref()));
     let mut wanted = Vec::new();
     for (name, new) in &change.parameters {
         let origin = origins.get(name).ok_or_else(|| format!("parameter \"{name}\" is not in the file"))?;

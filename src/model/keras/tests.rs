@@ -254,3 +254,40 @@ fn a_file_with_changed_bytes_never_ends_in_a_panic() {
     }
     assert!(refused > 40, "{refused}");
 }
+
+#[test]
+fn an_archive_with_changed_bytes_or_endless_zeros_ends_in_one_sentence() {
+    let whole = include_bytes!("../../../tests/fixtures/breadth/keras_nested-keras.keras");
+    let sentence = |bytes: Vec<u8>| crate_error(read(Path::new("m.keras"), bytes, String::new()));
+    let mut random = Seed(5).of("archive").random();
+    let mut refused = 0;
+    for _ in 0..200 {
+        let mut bytes = whole.to_vec();
+        for _ in 0..3 {
+            let at = random.below(bytes.len());
+            bytes[at] = random.below(256) as u8;
+        }
+        refused += usize::from(sentence(bytes).is_some());
+    }
+    assert!(refused > 20, "{refused}");
+    for length in [whole.len() - 1, whole.len() / 2, 100] {
+        assert!(sentence(whole[..length].to_vec()).unwrap().contains("damaged"), "{length}");
+    }
+    // A hundred megabytes of zeros pack into a hundred kilobytes.
+    let mut packed = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for name in ["metadata.json", "config.json", "model.weights.h5"] {
+        let small = zip::write::FileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+        packed.start_file(name, small).unwrap();
+        std::io::copy(&mut std::io::Read::take(std::io::repeat(0), 100 << 20), &mut packed).unwrap();
+    }
+    let bomb = packed.finish().unwrap().into_inner();
+    assert!(bomb.len() < 1 << 20 && zipped::is_archive(&bomb));
+    let text = sentence(bomb).unwrap();
+    assert!(text.contains("unpacks to more than any model"), "{text}");
+}
+
+fn crate_error(read: Result<Model, ModelError>) -> Option<String> {
+    let text = read.err()?.to_string();
+    assert!(!text.is_empty() && !text.contains('\n'), "{text}");
+    Some(text)
+}

@@ -22,7 +22,8 @@ pub(super) struct Same {
 /// Numbers of the file by name: initializers, and constants that nodes hold.
 pub(super) enum Known<'a> {
     Initializer(&'a TensorProto),
-    Constant(Stored),
+    /// With the kind of number it was.
+    Constant(Stored, i32),
 }
 
 /// Values and nodes so far.
@@ -131,7 +132,7 @@ impl<'a> Builder<'a> {
     pub fn stored(&self, name: &str) -> Result<Option<Stored>, String> {
         match self.known.get(name) {
             None => Ok(None),
-            Some(Known::Constant(stored)) => Ok(Some(stored.clone())),
+            Some(Known::Constant(stored, _)) => Ok(Some(stored.clone())),
             Some(Known::Initializer(tensor)) => self.decode(name, tensor).map(Some),
         }
     }
@@ -139,9 +140,34 @@ impl<'a> Builder<'a> {
     /// Declared shape of the numbers called `name`, where the file holds them.
     pub fn stored_shape(&self, name: &str) -> Option<Vec<i64>> {
         Some(match self.known.get(name)? {
-            Known::Constant(stored) => stored.shape.iter().map(|&d| d as i64).collect(),
+            Known::Constant(stored, _) => stored.shape.iter().map(|&d| d as i64).collect(),
             Known::Initializer(tensor) => tensor.dims.clone(),
         })
+    }
+
+    /// Kind of the numbers called `name`, where the file holds them.
+    pub fn stored_kind(&self, name: &str) -> Option<i32> {
+        Some(match self.known.get(name)? {
+            Known::Constant(_, kind) => *kind,
+            Known::Initializer(tensor) => tensor.data_type.unwrap_or(0),
+        })
+    }
+
+    /// The whole numbers called `name` as plain ones, where the file holds them.
+    pub fn whole_numbers(&self, name: &str) -> Result<Option<Stored>, String> {
+        let stored = match self.known.get(name) {
+            None => return Ok(None),
+            Some(Known::Constant(stored, _)) => stored.clone(),
+            Some(Known::Initializer(tensor)) => {
+                stored::decode_many(tensor, self.folder).map_err(|why| format!("\"{name}\" {why}"))?
+            }
+        };
+        Ok(Some(match stored.numbers {
+            Numbers::Integers(values) => {
+                Stored { numbers: Numbers::Floats(values.into_iter().map(|v| v as f32).collect()), shape: stored.shape }
+            }
+            Numbers::Floats(_) => stored,
+        }))
     }
 
     /// Decodes a tensor of the file.

@@ -29,6 +29,38 @@ pub struct ModelProto {
     /// Free notes.
     #[prost(message, repeated, tag = "14")]
     pub metadata_props: Vec<StringStringEntryProto>,
+    /// Operators that the file itself makes out of others.
+    #[prost(message, repeated, tag = "25")]
+    pub functions: Vec<FunctionProto>,
+}
+
+/// An operator made out of others.
+#[derive(Clone, PartialEq, Message)]
+pub struct FunctionProto {
+    /// Name of the operator.
+    #[prost(string, optional, tag = "1")]
+    pub name: Option<String>,
+    /// Names its inputs have inside.
+    #[prost(string, repeated, tag = "4")]
+    pub input: Vec<String>,
+    /// Names its outputs have inside.
+    #[prost(string, repeated, tag = "5")]
+    pub output: Vec<String>,
+    /// Steps.
+    #[prost(message, repeated, tag = "7")]
+    pub node: Vec<NodeProto>,
+    /// Which version of each set of operators the steps mean.
+    #[prost(message, repeated, tag = "9")]
+    pub opset_import: Vec<OperatorSetIdProto>,
+    /// Set of operators it belongs to.
+    #[prost(string, optional, tag = "10")]
+    pub domain: Option<String>,
+    /// Settings with a value for where a caller gives none.
+    #[prost(message, repeated, tag = "11")]
+    pub attribute_proto: Vec<AttributeProto>,
+    /// Tells functions of one name apart.
+    #[prost(string, optional, tag = "13")]
+    pub overload: Option<String>,
 }
 
 /// A set of operators and its version.
@@ -97,6 +129,9 @@ pub struct NodeProto {
     /// Which set of operators; empty for ONNX's own.
     #[prost(string, optional, tag = "7")]
     pub domain: Option<String>,
+    /// Which of the file's functions of one name.
+    #[prost(string, optional, tag = "8")]
+    pub overload: Option<String>,
 }
 
 /// One setting of a node.
@@ -129,6 +164,9 @@ pub struct AttributeProto {
     /// Which of the fields is meant: 1 `f`, 2 `i`, 3 `s`, 4 `t`, 6 `floats`, 7 `ints`, 8 `strings`.
     #[prost(int32, optional, tag = "20")]
     pub r#type: Option<i32>,
+    /// Inside a function: the caller's setting that is meant.
+    #[prost(string, optional, tag = "21")]
+    pub ref_attr_name: Option<String>,
 }
 
 /// Values of the field [`AttributeProto::type`].

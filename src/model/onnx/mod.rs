@@ -8,6 +8,7 @@
 mod builder;
 mod clamp;
 mod fields;
+mod functions;
 mod locate;
 pub mod messages;
 mod operators;
@@ -21,6 +22,7 @@ mod wire;
 mod write;
 
 pub(super) use clamp::ShapedClamp;
+pub use operators::supported_operators;
 pub(super) use patch::patch;
 pub use read::read;
 pub(super) use wire::{Look, look};

@@ -1,6 +1,7 @@
 //! Translates an ONNX file into a graph, its parameters and what goes in.
 
 use super::builder::{Builder, Known};
+use super::functions;
 use super::messages::{
     DimensionValue, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, attribute_type, data_type,
 };
@@ -39,7 +40,9 @@ pub fn read(path: &Path, bytes: Bytes, sha256: String) -> Result<Model, ModelErr
             return Err(ModelError::NotAModel { path: path.to_owned(), why: "it does not hold an ONNX graph".into() });
         }
     }
-    let model = ModelProto::decode(bytes).map_err(|e| damaged(format!("its bytes do not make sense as ONNX ({e})")))?;
+    let mut model =
+        ModelProto::decode(bytes).map_err(|e| damaged(format!("its bytes do not make sense as ONNX ({e})")))?;
+    functions::inline(&mut model).map_err(damaged)?;
     let file = model.graph.as_ref().ok_or_else(|| damaged("it holds no graph".into()))?;
     let read = translate(path, &model, file)?;
     let mut notes = read.notes;
@@ -132,8 +135,8 @@ fn translate(path: &Path, model: &ModelProto, file: &GraphProto) -> Result<Trans
     };
     for &(i, step) in &steps {
         if step.is_none() {
-            let constant = constant(&file.node[i], folder).map_err(|why| failed(i, why))?;
-            known.insert(file.node[i].output.first().cloned().unwrap_or_default(), Known::Constant(constant));
+            let (constant, kind) = constant(&file.node[i], folder).map_err(|why| failed(i, why))?;
+            known.insert(file.node[i].output.first().cloned().unwrap_or_default(), Known::Constant(constant, kind));
         }
     }
     let mut builder = Builder::new(known, folder, input);
@@ -234,19 +237,23 @@ fn translations(
     Err(ModelError::Unsupported(unsupported.into_iter().map(sentence).collect()))
 }
 
-/// The numbers a `Constant` node holds.
-fn constant(node: &NodeProto, folder: &Path) -> Result<Stored, String> {
+/// The numbers a `Constant` node holds, and of which kind they are.
+fn constant(node: &NodeProto, folder: &Path) -> Result<(Stored, i32), String> {
     let Some(attribute) = node.attribute.first() else { return Err("it holds nothing".into()) };
     let kind = attribute.r#type;
+    let (float, int) = (data_type::FLOAT, data_type::INT64);
     match attribute.name.as_deref().unwrap_or_default() {
         "value" => match &attribute.t {
-            Some(tensor) => stored::decode(tensor, folder).map_err(|why| format!("its value {why}")),
+            Some(tensor) => {
+                let stored = stored::decode(tensor, folder).map_err(|why| format!("its value {why}"))?;
+                Ok((stored, tensor.data_type.unwrap_or(0)))
+            }
             None => Err("it holds nothing".into()),
         },
-        "value_float" => Ok(Stored::floats(vec![attribute.f.unwrap_or(0.0)]).scalar()),
-        "value_floats" => Ok(Stored::floats(attribute.floats.clone())),
-        "value_int" => Ok(Stored::integers(vec![attribute.i.unwrap_or(0)]).scalar()),
-        "value_ints" => Ok(Stored::integers(attribute.ints.clone())),
+        "value_float" => Ok((Stored::floats(vec![attribute.f.unwrap_or(0.0)]).scalar(), float)),
+        "value_floats" => Ok((Stored::floats(attribute.floats.clone()), float)),
+        "value_int" => Ok((Stored::integers(vec![attribute.i.unwrap_or(0)]).scalar(), int)),
+        "value_ints" => Ok((Stored::integers(attribute.ints.clone()), int)),
         other if kind == Some(attribute_type::STRING) => Err(format!("it holds a text (\"{other}\")")),
         other => Err(format!("it holds \"{other}\", which is not supported")),
     }

@@ -61,6 +61,15 @@ impl Stored {
 /// # Errors
 /// A clause that says what does not hold, to follow the tensor's name.
 pub(super) fn decode(tensor: &TensorProto, folder: &Path) -> Result<Stored, String> {
+    decode_up_to(tensor, folder, MOST_INTEGERS)
+}
+
+/// Like [`decode`], for the weights of a quantised model: as many whole numbers as there may be others.
+pub(super) fn decode_many(tensor: &TensorProto, folder: &Path) -> Result<Stored, String> {
+    decode_up_to(tensor, folder, MOST_NUMBERS)
+}
+
+fn decode_up_to(tensor: &TensorProto, folder: &Path, most_integers: usize) -> Result<Stored, String> {
     let dims = tensor.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<Vec<_>, _>>();
     let size = dims.as_ref().ok().and_then(|d| d.iter().try_fold(1_usize, |n, &d| n.checked_mul(d)));
     let (Ok(shape), Some(size)) = (dims, size.filter(|&n| n <= MOST_NUMBERS)) else {
@@ -69,7 +78,7 @@ pub(super) fn decode(tensor: &TensorProto, folder: &Path) -> Result<Stored, Stri
     let kind = tensor.data_type.unwrap_or(0);
     let Some(width) = width(kind) else { return Err(format!("holds {}, which is not supported", name(kind))) };
     let real = matches!(kind, data_type::FLOAT | data_type::DOUBLE | data_type::FLOAT16 | data_type::BFLOAT16);
-    if !real && size > MOST_INTEGERS {
+    if !real && size > most_integers {
         return Err(format!("holds {size} whole numbers (a quantised model?), which is not supported"));
     }
     let raw = if tensor.data_location == Some(1) {
@@ -166,6 +175,10 @@ fn from_fields(kind: i32, tensor: &TensorProto) -> Numbers {
 pub(super) fn external(entries: &[StringStringEntryProto], folder: &Path, size: usize) -> Result<Bytes, String> {
     let Outside { location, path, start } = outside(entries, folder, size)?;
     let trouble = |e: std::io::Error| format!("lies in \"{location}\", which cannot be read: {e}");
+    // Asked before it is opened: opening a pipe would wait for a writer.
+    if !std::fs::metadata(&path).map_err(trouble)?.is_file() {
+        return Err(format!("lies in \"{location}\", which is no ordinary file"));
+    }
     let mut file = File::open(&path).map_err(trouble)?;
     let about = file.metadata().map_err(trouble)?;
     if !about.is_file() || start.checked_add(size as u64).is_none_or(|end| end > about.len()) {

@@ -54,6 +54,7 @@ pub fn write(graph: &Graph, parameters: &Parameters, input: &InputSpec, classes:
         graph: Some(graph),
         opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(OPERATOR_SET) }],
         metadata_props: Vec::new(),
+        functions: Vec::new(),
     };
     Ok(model.encode_to_vec())
 }
@@ -183,6 +184,7 @@ impl<'a> Writer<'a> {
             op_type: Some(operator.into()),
             attribute,
             domain: None,
+            overload: None,
         });
     }
 

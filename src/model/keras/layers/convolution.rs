@@ -5,7 +5,7 @@ use crate::model::graph::{Op, ValueId};
 use crate::model::keras::Fault;
 use crate::model::keras::archive::Weight;
 use crate::model::keras::builder::{Builder, Feature};
-use crate::model::keras::settings::{DataFormat, LayerView};
+use crate::model::keras::settings::{DataFormat, LayerView, Padding};
 use crate::tensor::Conv2d;
 
 /// What all convolutions share.
@@ -148,5 +148,38 @@ pub(super) fn separable(builder: &mut Builder, view: &LayerView, inputs: &[Featu
     let inputs: Vec<ValueId> = [y, point].into_iter().chain(shift).collect();
     let y = builder.node(view, Op::Conv(Conv2d::default()), &inputs)?;
     let y = builder.picture(view, y, [Some(filters), rows, columns], setting.format)?;
+    activation::applied(builder, view, y)
+}
+
+/// `Conv2DTranspose`: what a convolution with these settings would have made the input of. Keras keeps its kernels as
+/// `[height, width, out, in]`.
+pub(super) fn transposed(builder: &mut Builder, view: &LayerView, inputs: &[Feature]) -> Result<Feature, Fault> {
+    let Setting { taps, stride, dilation, bias: with_bias, format } = Setting::of(view)?;
+    let filters = view.count("filters", 1)?;
+    if view.get("output_padding").is_some() {
+        return Err(view.unsupported("output padding"));
+    }
+    let (x, [channels, height, width]) = builder.channels_first(view, single(view, inputs)?, format)?;
+    let channels = known(view, channels, "its number of channels")?;
+    let (kernel, shift) = kernel_and_bias(view, "kernel", with_bias)?;
+    let kernel = builder.parameter(view, kernel, &[taps[0], taps[1], filters, channels], &[3, 2, 0, 1], None)?;
+    let shift = bias(builder, view, shift, filters)?;
+    let same = view.padding()? == Padding::Same;
+    let (mut pads, mut output_padding) = ([0; 4], [0; 2]);
+    let mut sizes = [height, width];
+    for (axis, size) in sizes.iter_mut().enumerate() {
+        let span = (taps[axis] - 1).saturating_mul(dilation[axis]).saturating_add(1);
+        // "Same" makes `size * stride` cells, "valid" all that a window reaches, at least as many.
+        let total = if same { span.saturating_sub(stride[axis]) } else { 0 };
+        (pads[axis], pads[axis + 2]) = (total / 2, total - total / 2);
+        output_padding[axis] = stride[axis].saturating_sub(span);
+        let all = |n: usize| n.saturating_mul(stride[axis]).saturating_add(span.saturating_sub(stride[axis]));
+        *size = size.map(|n| all(n).saturating_sub(total));
+    }
+    builder.bounded(view, &[Some(filters), sizes[0], sizes[1]])?;
+    let geometry = Conv2d { stride, pads, dilation, groups: 1 };
+    let inputs: Vec<ValueId> = [x, kernel].into_iter().chain(shift).collect();
+    let y = builder.node(view, Op::ConvTranspose { geometry, output_padding }, &inputs)?;
+    let y = builder.picture(view, y, [Some(filters), sizes[0], sizes[1]], format)?;
     activation::applied(builder, view, y)
 }

@@ -91,6 +91,33 @@ pub(super) fn layer(builder: &mut Builder, view: &LayerView, inputs: &[Feature])
     Ok(Feature { id, shape: x.shape.clone(), moved: false })
 }
 
+/// `GroupNormalization` along the channels.
+pub(super) fn group(builder: &mut Builder, view: &LayerView, inputs: &[Feature]) -> Result<Feature, Fault> {
+    let x = single(view, inputs)?;
+    let axis = only_axis(view, x.shape.len())?;
+    let format = match (x.shape.len(), axis) {
+        (3, 3) => DataFormat::ChannelsLast,
+        (3, 1) => DataFormat::ChannelsFirst,
+        (rank, axis) => return Err(view.unsupported(format_args!("axis {axis} of values with {} axes", rank + 1))),
+    };
+    let size = known(view, x.shape[axis - 1], "its number of channels")?;
+    // -1: each channel by itself.
+    let groups = match view.integers("groups") {
+        Ok(groups) if groups == [-1] => size,
+        _ => view.count("groups", 1)?,
+    };
+    if !size.is_multiple_of(groups) {
+        return Err(view.broken(format_args!("{size} channels do not split into {groups} groups")));
+    }
+    let mut read = vec![builder.channels_first(view, x, format)?.0];
+    for (weight, absent) in scale_shift_and(view, &[])?.into_iter().zip([1.0, 0.0]) {
+        read.push(trained_or(builder, view, weight, size, absent)?);
+    }
+    let epsilon = view.number("epsilon")?.unwrap_or(EPSILON);
+    let id = builder.node(view, Op::GroupNorm { groups, epsilon }, &read)?;
+    Ok(Feature { id, shape: x.shape.clone(), moved: format == DataFormat::ChannelsLast })
+}
+
 /// `x * factor + offset`, one pair for all or one for each entry of Keras's last axis.
 fn scaled(
     builder: &mut Builder,
@@ -138,7 +165,9 @@ pub(super) fn statistics(builder: &mut Builder, view: &LayerView, inputs: &[Feat
         if let Some(values) = view.numbers(name)? {
             return Ok(values);
         }
-        let weight = view.weights.iter().find(|weight| base_name(&weight.name) == name);
+        // Keras 3 numbers them: mean, variance, count.
+        let number = if name == "mean" { "0" } else { "1" };
+        let weight = view.weights.iter().find(|weight| [name, number].contains(&base_name(&weight.name)));
         weight.map(|weight| weight.values.clone()).ok_or_else(|| view.broken(format_args!("its {name} is missing")))
     };
     let (mean, variance) = (of("mean")?, of("variance")?);

@@ -15,6 +15,7 @@ pub(super) const TABLE: &[(&str, Translate)] = &[
     ("Clip", clip),
     ("Cos", |c| unary(c, Unary::Cos)),
     ("Div", |c| binary(c, Binary::Div)),
+    ("Cosh", |c| halved_exponentials(c, Binary::Add)),
     ("Dropout", dropout),
     ("Elu", |c| unary(c, Unary::Elu(c.float("alpha", 1.0)))),
     ("Equal", |c| binary(c, Binary::Equal)),
@@ -34,6 +35,7 @@ pub(super) const TABLE: &[(&str, Translate)] = &[
     ("Max", |c| fold(c, Binary::Max)),
     ("Mean", mean),
     ("Min", |c| fold(c, Binary::Min)),
+    ("Mod", |c| binary(c, Binary::Mod { truncated: c.integer("fmod", 0) != 0 })),
     ("Mish", |c| unary(c, Unary::Mish)),
     ("Mul", |c| binary(c, Binary::Mul)),
     ("Neg", |c| unary(c, Unary::Neg)),
@@ -54,13 +56,23 @@ pub(super) const TABLE: &[(&str, Translate)] = &[
     ("Sigmoid", |c| unary(c, Unary::Sigmoid)),
     ("Sign", |c| unary(c, Unary::Sign)),
     ("Sin", |c| unary(c, Unary::Sin)),
+    ("Sinh", |c| halved_exponentials(c, Binary::Sub)),
     ("Softplus", |c| unary(c, Unary::Softplus)),
     ("Softsign", |c| unary(c, Unary::Softsign)),
     ("Sqrt", |c| unary(c, Unary::Sqrt)),
     ("Sub", |c| binary(c, Binary::Sub)),
     ("Sum", |c| fold(c, Binary::Add)),
+    ("Swish", swish),
+    ("Tan", |c| {
+        let x = c.input(0)?;
+        let (sine, cosine) =
+            (c.emit(Op::Unary(Unary::Sin), vec![Some(x)]), c.emit(Op::Unary(Unary::Cos), vec![Some(x)]));
+        c.finish(Op::Binary(Binary::Div), vec![Some(sine), Some(cosine)])
+    }),
     ("Tanh", |c| unary(c, Unary::Tanh)),
+    ("ThresholdedRelu", thresholded),
     ("Where", |c| simple(c, Op::Where, 3)),
+    ("Xor", |c| negated(c, Binary::Equal)),
 ];
 
 /// An operator that takes its inputs as ours does.
@@ -89,6 +101,36 @@ fn dropout(call: &mut Call) -> Result<(), String> {
         return Err("it was exported in training mode; export the model after `model.eval()`".into());
     }
     pass_through(call)
+}
+
+/// `(exp(x) ± exp(-x)) / 2`
+fn halved_exponentials(call: &mut Call, how: Binary) -> Result<(), String> {
+    let x = call.input(0)?;
+    let minus = call.emit(Op::Unary(Unary::Neg), vec![Some(x)]);
+    let exponentials = [x, minus].map(|x| Some(call.emit(Op::Unary(Unary::Exp), vec![Some(x)])));
+    let both = call.emit(Op::Binary(how), exponentials.to_vec());
+    let half = call.scalar(0.5)?;
+    call.finish(Op::Binary(Binary::Mul), vec![Some(both), Some(half)])
+}
+
+/// `x * sigmoid(alpha * x)`
+fn swish(call: &mut Call) -> Result<(), String> {
+    let (x, alpha) = (call.input(0)?, call.float("alpha", 1.0));
+    if alpha == 1.0 {
+        return unary(call, Unary::Silu);
+    }
+    let alpha = call.scalar(alpha)?;
+    let steep = call.emit(Op::Binary(Binary::Mul), vec![Some(x), Some(alpha)]);
+    let share = call.emit(Op::Unary(Unary::Sigmoid), vec![Some(steep)]);
+    call.finish(Op::Binary(Binary::Mul), vec![Some(x), Some(share)])
+}
+
+/// x where it is above a threshold, 0 elsewhere.
+fn thresholded(call: &mut Call) -> Result<(), String> {
+    let x = call.input(0)?;
+    let threshold = call.scalar(call.float("alpha", 1.0))?;
+    let above = call.emit(Op::Binary(Binary::Greater), vec![Some(x), Some(threshold)]);
+    call.finish(Op::Binary(Binary::Mul), vec![Some(x), Some(above)])
 }
 
 /// `function` over any number of inputs.
@@ -156,6 +198,14 @@ fn cast(call: &mut Call) -> Result<(), String> {
     let real = [data_type::FLOAT, data_type::DOUBLE, data_type::FLOAT16, data_type::BFLOAT16];
     if to == data_type::STRING {
         return Err("it makes texts of numbers".into());
+    }
+    if to == data_type::BOOL {
+        // Everything but 0 is true, 0.5 too.
+        let x = call.input(0)?;
+        let zero = call.list(vec![0])?;
+        let is_zero = call.emit(Op::Binary(Binary::Equal), vec![Some(x), Some(zero)]);
+        let zero = call.list(vec![0])?;
+        return call.finish(Op::Binary(Binary::Equal), vec![Some(is_zero), Some(zero)]);
     }
     simple(call, Op::Cast { to_integer: !real.contains(&to) }, 1)
 }

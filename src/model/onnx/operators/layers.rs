@@ -1,4 +1,4 @@
-//! Operators with trained numbers, pools and normalisations.
+//! Operators with trained numbers and pools. What works along one line is done as on a picture one cell high.
 
 use super::arithmetic::simple;
 use super::{Call, Translate};
@@ -7,25 +7,24 @@ use crate::model::onnx::builder::Same;
 use crate::tensor::{Conv2d, Pool2d};
 
 pub(super) const TABLE: &[(&str, Translate)] = &[
-    ("AveragePool", average_pool),
-    ("BatchNormalization", batch_normalization),
+    ("AveragePool", |c| slide(c, Op::AvgPool)),
     ("Conv", conv),
     ("ConvTranspose", conv_transpose),
     ("Gemm", gemm),
     ("GlobalAveragePool", |c| simple(c, Op::GlobalAvgPool, 1)),
     ("GlobalMaxPool", |c| simple(c, Op::GlobalMaxPool, 1)),
-    ("InstanceNormalization", |c| simple(c, Op::InstanceNorm { epsilon: c.float("epsilon", 1e-5) }, 3)),
-    ("LRN", local_response_normalization),
-    ("LayerNormalization", layer_normalization),
     ("LogSoftmax", |c| softmax(c, |axis| Op::LogSoftmax { axis })),
     ("MatMul", |c| simple(c, Op::MatMul, 2)),
-    ("MaxPool", max_pool),
+    ("MaxPool", |c| slide(c, Op::MaxPool)),
     ("Softmax", |c| softmax(c, |axis| Op::Softmax { axis })),
 ];
 
 /// `N` sizes, each at least `least`.
 fn sizes<const N: usize>(call: &Call, name: &str, default: [usize; N], least: i64) -> Result<[usize; N], String> {
-    let Some(values) = call.integers(name) else { return Ok(default) };
+    let Some(mut values) = call.integers(name) else { return Ok(default) };
+    if values.len() == N / 2 {
+        values = across(values, least);
+    }
     let Ok(values) = <[i64; N]>::try_from(values.as_slice()) else {
         return Err(format!("it has {} {name}; only pictures of two dimensions are supported", values.len()));
     };
@@ -33,6 +32,15 @@ fn sizes<const N: usize>(call: &Call, name: &str, default: [usize; N], least: i6
         return Err(format!("its {name} {values:?} make no sense"));
     }
     Ok(values.map(|v| v as usize))
+}
+
+/// Two of each setting: a node that works along a line does nothing across it.
+fn across(values: Vec<i64>, neutral: i64) -> Vec<i64> {
+    match *values.as_slice() {
+        [one] => vec![neutral, one],
+        [before, after] if neutral == 0 => vec![0, before, 0, after],
+        _ => values,
+    }
 }
 
 /// Padding that a node asks for by rule.
@@ -71,6 +79,7 @@ fn kernel_of(call: &Call) -> Result<Option<[usize; 2]>, String> {
         return Ok(None);
     };
     match *shape.as_slice() {
+        [_, _, w] if (1..=i64::from(u16::MAX)).contains(&w) => Ok(Some([1, w as usize])),
         [_, _, h, w] if (1..=i64::from(u16::MAX)).contains(&h) && (1..=i64::from(u16::MAX)).contains(&w) => {
             Ok(Some([h as usize, w as usize]))
         }
@@ -94,8 +103,27 @@ fn geometry(call: &mut Call) -> Result<Conv2d, String> {
 
 fn conv(call: &mut Call) -> Result<(), String> {
     let inputs = vec![Some(call.input(0)?), Some(call.input(1)?), call.optional(2)?];
+    if call.stored_shape(1).is_some_and(|shape| shape.len() == 3) {
+        let x = raised(call, inputs[0])?;
+        let w = raised(call, inputs[1])?;
+        let geometry = geometry(call)?;
+        let y = call.emit(Op::Conv(geometry), vec![x, w, inputs[2]]);
+        return lowered(call, y);
+    }
     let geometry = geometry(call)?;
     call.finish(Op::Conv(geometry), inputs)
+}
+
+/// A line as a picture one cell high.
+fn raised(call: &mut Call, x: Option<ValueId>) -> Result<Option<ValueId>, String> {
+    let axis = call.list(vec![2])?;
+    Ok(Some(call.emit(Op::Unsqueeze, vec![x, Some(axis)])))
+}
+
+/// The node's result, a picture one cell high, as a line.
+fn lowered(call: &mut Call, y: ValueId) -> Result<(), String> {
+    let axis = call.list(vec![2])?;
+    call.finish(Op::Squeeze, vec![Some(y), Some(axis)])
 }
 
 fn conv_transpose(call: &mut Call) -> Result<(), String> {
@@ -124,16 +152,16 @@ fn pool(call: &mut Call) -> Result<Pool2d, String> {
     })
 }
 
-fn max_pool(call: &mut Call) -> Result<(), String> {
-    let x = call.input(0)?;
+fn slide(call: &mut Call, op: fn(Pool2d) -> Op) -> Result<(), String> {
+    let x = Some(call.input(0)?);
+    if call.integers("kernel_shape").is_some_and(|kernel| kernel.len() == 1) {
+        let x = raised(call, x)?;
+        let geometry = pool(call)?;
+        let y = call.emit(op(geometry), vec![x]);
+        return lowered(call, y);
+    }
     let geometry = pool(call)?;
-    call.finish(Op::MaxPool(geometry), vec![Some(x)])
-}
-
-fn average_pool(call: &mut Call) -> Result<(), String> {
-    let x = call.input(0)?;
-    let geometry = pool(call)?;
-    call.finish(Op::AvgPool(geometry), vec![Some(x)])
+    call.finish(op(geometry), vec![x])
 }
 
 fn gemm(call: &mut Call) -> Result<(), String> {
@@ -145,32 +173,6 @@ fn gemm(call: &mut Call) -> Result<(), String> {
         transpose_b: call.integer("transB", 0) != 0,
     };
     call.finish(op, inputs)
-}
-
-/// Old versions have more outputs, which only training reads.
-fn batch_normalization(call: &mut Call) -> Result<(), String> {
-    let trains = call.opset >= 14 && call.integer("training_mode", 0) != 0;
-    if trains || (call.opset < 7 && call.integer("is_test", 0) == 0 && call.node.output.len() > 1) {
-        return Err("it was exported in training mode; export the model after `model.eval()`".into());
-    }
-    simple(call, Op::BatchNorm { epsilon: call.float("epsilon", 1e-5) }, 5)
-}
-
-fn layer_normalization(call: &mut Call) -> Result<(), String> {
-    let inputs: Vec<Option<ValueId>> = vec![Some(call.input(0)?), Some(call.input(1)?), call.optional(2)?];
-    let op = Op::LayerNorm { axis: call.integer("axis", -1), epsilon: call.float("epsilon", 1e-5) };
-    call.finish(op, inputs)
-}
-
-fn local_response_normalization(call: &mut Call) -> Result<(), String> {
-    let size = usize::try_from(call.integer("size", 0)).ok().filter(|&s| s > 0);
-    let op = Op::LocalResponseNorm {
-        size: size.ok_or("its window has no size")?,
-        alpha: call.float("alpha", 1e-4),
-        beta: call.float("beta", 0.75),
-        bias: call.float("bias", 1.0),
-    };
-    simple(call, op, 1)
 }
 
 /// Before version 13 everything from the axis on is one row; since then the axis alone.

@@ -3,7 +3,10 @@
 //! A new operator is one function and one line. Nothing is computed here, and no node is run.
 
 mod arithmetic;
+mod indexing;
 mod layers;
+mod normalisations;
+mod quantised;
 mod shapes;
 
 use super::builder::Builder;
@@ -16,8 +19,17 @@ pub(super) type Translate = fn(&mut Call) -> Result<(), String>;
 
 /// The translation of an operator of ONNX's own set.
 pub(super) fn translation(operator: &str) -> Option<Translate> {
-    let tables = [arithmetic::TABLE, layers::TABLE, shapes::TABLE];
-    tables.into_iter().flatten().find(|(name, _)| *name == operator).map(|&(_, translate)| translate)
+    TABLES.into_iter().flatten().find(|(name, _)| *name == operator).map(|&(_, translate)| translate)
+}
+
+const TABLES: [&[(&str, Translate)]; 6] =
+    [arithmetic::TABLE, indexing::TABLE, layers::TABLE, normalisations::TABLE, quantised::TABLE, shapes::TABLE];
+
+/// Names of all operators of ONNX's own set that are read, in the order of the alphabet.
+pub fn supported_operators() -> Vec<&'static str> {
+    let mut names: Vec<&str> = TABLES.into_iter().flatten().map(|&(name, _)| name).chain(["Constant"]).collect();
+    names.sort_unstable();
+    names
 }
 
 /// One node being translated.
@@ -86,6 +98,21 @@ impl Call<'_, '_> {
     /// Shape of input `i`, where it is stored in the file.
     pub fn stored_shape(&self, i: usize) -> Option<Vec<i64>> {
         self.input_name(i).and_then(|name| self.builder.stored_shape(name))
+    }
+
+    /// Kind of number that input `i` holds, where it is stored in the file.
+    pub fn stored_kind(&self, i: usize) -> Option<i32> {
+        self.input_name(i).and_then(|name| self.builder.stored_kind(name))
+    }
+
+    /// Input `i`, which must be given; where the file stores whole numbers, however many, they become plain numbers
+    /// that are no trained parameters.
+    pub fn whole_numbers(&mut self, i: usize) -> Result<ValueId, String> {
+        let name = self.input_name(i).map(str::to_owned);
+        match name.map(|name| self.builder.whole_numbers(&name)).transpose()?.flatten() {
+            Some(stored) => self.builder.constant(stored),
+            None => self.input(i),
+        }
     }
 
     /// Input `i` as numbers that are settings, no trained parameters.

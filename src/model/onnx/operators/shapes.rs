@@ -34,6 +34,14 @@ pub(super) const TABLE: &[(&str, Translate)] = &[
         reduce_value(c, x, Reduction::Sum)
     }),
     ("ReduceL2", |c| reduce(c, Reduction::L2)),
+    ("ReduceLogSum", |c| {
+        let x = c.input(0)?;
+        let op = reduction(c, Reduction::Sum);
+        let axes = c.optional(1)?;
+        let sum = c.emit(op, vec![Some(x), axes]);
+        c.finish(Op::Unary(Unary::Log), vec![Some(sum)])
+    }),
+    ("ReduceLogSumExp", |c| reduce(c, Reduction::LogSumExp)),
     ("ReduceMax", |c| reduce(c, Reduction::Max)),
     ("ReduceMean", |c| reduce(c, Reduction::Mean)),
     ("ReduceMin", |c| reduce(c, Reduction::Min)),
@@ -129,13 +137,17 @@ fn reduce(call: &mut Call, how: Reduction) -> Result<(), String> {
     reduce_value(call, x, how)
 }
 
-fn reduce_value(call: &mut Call, x: ValueId, how: Reduction) -> Result<(), String> {
-    let op = Op::Reduce {
+fn reduction(call: &Call, how: Reduction) -> Op {
+    Op::Reduce {
         how,
         axes: call.integers("axes"),
         keep_dims: call.integer("keepdims", 1) != 0,
         noop_with_empty_axes: call.integer("noop_with_empty_axes", 0) != 0,
-    };
+    }
+}
+
+fn reduce_value(call: &mut Call, x: ValueId, how: Reduction) -> Result<(), String> {
+    let op = reduction(call, how);
     let axes = call.optional(1)?;
     call.finish(op, vec![Some(x), axes])
 }

@@ -150,6 +150,7 @@ impl Writer<'_> {
             Reduction::Min => "ReduceMin",
             Reduction::Prod => "ReduceProd",
             Reduction::L2 => "ReduceL2",
+            Reduction::LogSumExp => "ReduceLogSumExp",
         };
         let x = inputs.first().cloned().unwrap_or_default();
         let keep = integer("keepdims", keep_dims.into());
@@ -236,6 +237,7 @@ fn one_to_one(op: &Op) -> Option<(&'static str, Vec<AttributeProto>)> {
         Op::GlobalAvgPool => ("GlobalAveragePool", Vec::new()),
         Op::GlobalMaxPool => ("GlobalMaxPool", Vec::new()),
         Op::PRelu => ("PRelu", Vec::new()),
+        Op::Binary(Binary::Mod { truncated }) => ("Mod", vec![integer("fmod", (*truncated).into())]),
         Op::Binary(binary) => (binary_operator(*binary), Vec::new()),
         Op::Softmax { axis } => ("Softmax", vec![integer("axis", *axis)]),
         Op::LogSoftmax { axis } => ("LogSoftmax", vec![integer("axis", *axis)]),
@@ -268,6 +270,13 @@ fn one_to_one(op: &Op) -> Option<(&'static str, Vec<AttributeProto>)> {
             let mode = if *column_row_depth { "CRD" } else { "DCR" };
             ("DepthToSpace", vec![integer("blocksize", *block as i64), text("mode", mode)])
         }
+        Op::SpaceToDepth { block } => ("SpaceToDepth", vec![integer("blocksize", *block as i64)]),
+        Op::GatherElements { axis } => ("GatherElements", vec![integer("axis", *axis)]),
+        Op::GatherNd { batch_dims } => ("GatherND", vec![integer("batch_dims", *batch_dims as i64)]),
+        Op::ScatterElements { axis } => ("ScatterElements", vec![integer("axis", *axis)]),
+        Op::ScatterNd => ("ScatterND", Vec::new()),
+        Op::Trilu { upper } => ("Trilu", vec![integer("upper", (*upper).into())]),
+        Op::Einsum { equation } => ("Einsum", vec![text("equation", equation)]),
         Op::Identity => ("Identity", Vec::new()),
         _ => return None,
     })
@@ -319,6 +328,7 @@ fn binary_operator(binary: Binary) -> &'static str {
         Binary::Equal => "Equal",
         Binary::Less => "Less",
         Binary::Greater => "Greater",
+        Binary::Mod { .. } => "Mod",
     }
 }
 
