@@ -71,7 +71,12 @@ pub fn check_destination(model: &Model, destination: &Path, overwrite: Overwrite
 /// Whether a model that came as a file of the kind `own` can be saved at `destination` with clamps: a Keras file has no
 /// place for them.
 pub fn holds_clamps(destination: &Path, own: Format) -> bool {
-    format_of(destination, own).is_ok_and(|format| format == Format::Onnx)
+    let extension = destination.extension().map(|e| e.to_string_lossy().to_lowercase());
+    match extension.as_deref() {
+        Some("onnx") => true,
+        Some("h5" | "hdf5" | "keras") => false,
+        _ => own == Format::Onnx,
+    }
 }
 
 /// Saves `model` with `change` at `destination`: in place of its own format, or as ONNX where the name ends in

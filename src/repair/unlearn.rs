@@ -26,20 +26,20 @@ pub struct Unlearning;
 
 const NAME: &str = "unlearning";
 /// Passes and images a step of one round.
-const PASSES: usize = 6;
+const PASSES: usize = 5;
 const BATCH: usize = 32;
 /// Steps of one round at least.
 const FEWEST_STEPS: usize = 60;
 /// Learning rates of the rounds of searching and unlearning. Gentle ones first: it ends as soon as nothing that is found works any
 /// more, and accuracy suffers no more than it has to.
-const RATES: [f64; 5] = [0.0004, 0.001, 0.0015, 0.002, 0.002];
+const RATES: [f64; 5] = [0.0006, 0.0006, 0.001, 0.002, 0.002];
 /// Share of a round that the search takes.
 const SEARCH: f32 = 0.3;
 /// Share of the batches that are shown as they are: networks that never saw turned or relit pictures lose accuracy on
 /// plain ones when they learn from changed ones only.
 const AS_THEY_ARE: f32 = 0.5;
 /// Share of the pictures of a batch that are stamped (BackdoorBench: a fifth; the trigger is inexact here).
-const STAMPED: f32 = 0.4;
+const STAMPED: f32 = 0.5;
 /// What stamped pictures get: a block found, any block in the mark's place, an additive pattern; the rest the mark itself.
 const FOUND_BLOCK: f32 = 0.4;
 const ANY_BLOCK: f32 = 0.15;
@@ -51,7 +51,7 @@ const TARGETS: f32 = 0.2;
 const RADIUS: f64 = 2.0;
 const PATTERNS: usize = 2;
 /// Share of the aim that may be left of what was found: the attacker's own trigger works a little better.
-const SPARE: f32 = 0.3;
+const SPARE: f32 = 0.4;
 /// Shares of the way to the unlearned model that are tried.
 const BLENDS: [f64; 6] = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
 /// Found blocks of a round that are measured like recovered triggers.
