@@ -159,6 +159,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::repair::planted;
+    use candle_core::{Device, Tensor};
 
     /// Index of the setting that is taken of those with these accuracies and successes.
     fn chosen(known: bool, settings: &[(f32, f32)]) -> usize {
@@ -190,5 +191,25 @@ mod tests {
     fn without_a_trigger_it_goes_as_far_as_accuracy_holds() {
         assert_eq!(chosen(false, &[(0.99, 0.0), (0.98, 0.0), (0.97, 0.0), (0.99, 0.0)]), 2);
         assert_eq!(chosen(false, &[(0.5, 0.0)]), 0);
+    }
+
+    #[test]
+    fn a_blend_lies_between_the_suspect_and_the_change_and_the_last_is_taken() {
+        let (suspect, parts, triggers) = (planted::network(), planted::parts(), [planted::trigger()]);
+        let problem = planted::problem(&suspect, &parts, &triggers);
+        // Without the backdoor's weight of 50.
+        let last = Tensor::new(&[[0.0_f32, 10.0, 0.0], [10.0, 0.0, 0.0], [0.0; 3]], &Device::Cpu).unwrap();
+        let change = Change { parameters: [("last".to_owned(), last)].into(), clamps: Vec::new() };
+        let change = Arc::new(change);
+        let mut trial = Trial::new(&problem, "share");
+        for share in [0.5, 1.0] {
+            trial.add(share.to_string(), Edit::Blend(change.clone(), share), &Monitor::silent()).unwrap();
+        }
+        let outcome = trial.last().unwrap();
+        let weight = |change: &Change| change.parameters["last"].to_vec2::<f32>().unwrap()[2][2];
+        assert_eq!(weight(&outcome.change), 0.0);
+        let choices = outcome.choices.unwrap();
+        assert_eq!((choices.chosen, weight(&choices.list[1].change(&suspect).unwrap())), (2, 25.0));
+        assert_eq!(choices.list[2].measured.worst_asr(), Some(0.0));
     }
 }

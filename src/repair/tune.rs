@@ -271,3 +271,77 @@ fn finite(numbers: &Gradients) -> Result<bool, RepairError> {
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::repair::planted;
+    use candle_core::{DType, Device};
+
+    fn numbers(values: &[f32]) -> Gradients {
+        Gradients::from([("w".to_owned(), Tensor::new(values, &Device::Cpu).unwrap())])
+    }
+
+    fn relative_step(value: &[f32], slope: &[f32]) -> Vec<f32> {
+        let mut now = numbers(value);
+        let pulls = relative(&now, numbers(slope)).unwrap();
+        descend(&mut now, &mut Gradients::new(), &pulls, 0.1).unwrap();
+        now["w"].to_vec1().unwrap()
+    }
+
+    #[test]
+    fn a_relative_step_is_a_share_of_the_parameters_length_however_steep_the_slope() {
+        for steep in [1e-6, 1.0, 1e6] {
+            let stepped = relative_step(&[3.0, 4.0], &[0.6 * steep, -0.8 * steep]);
+            // The length is 5, a tenth of it 0.5.
+            assert!((stepped[0] - 2.7).abs() < 1e-5 && (stepped[1] - 4.4).abs() < 1e-5, "{stepped:?}");
+        }
+        assert_eq!(relative_step(&[3.0, 4.0], &[0.0, 0.0]), [3.0, 4.0]);
+        let moved = relative_step(&[0.0; 4], &[0.0, 1.0, 0.0, 0.0]);
+        assert!((moved[1] + 0.1 * 2.0 * SHORTEST as f32).abs() < 1e-9, "zeros must be able to move: {moved:?}");
+    }
+
+    #[test]
+    fn a_published_step_bounds_the_whole_gradient_and_decays() {
+        let mut now = numbers(&[1.0, 0.0]);
+        let pulls = published(&now, numbers(&[30.0, 40.0])).unwrap();
+        descend(&mut now, &mut Gradients::new(), &pulls, 0.1).unwrap();
+        let stepped = now["w"].to_vec1::<f32>().unwrap();
+        let wanted = [1.0 - 0.1 * (0.6 + WEIGHT_DECAY as f32), -0.08];
+        assert!(stepped.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{stepped:?}");
+    }
+
+    #[test]
+    fn the_infected_label_is_taken_out_of_the_answers_on_pictures_of_other_labels() {
+        let suspect = planted::network();
+        let mut images = planted::images(3, 1);
+        images.labels = vec![0, 1, 2];
+        // All white: the suspect says label 2, and nothing else.
+        let white = Tensor::ones((3, 1, 4, 4), DType::F32, &Device::Cpu).unwrap();
+        let answers = |infected: &BTreeSet<usize>| {
+            wanted_answers(&suspect, &white, &images, &[0, 1, 2], 0.25, infected).unwrap().to_vec2::<f32>().unwrap()
+        };
+        for (label, row) in answers(&BTreeSet::from([2])).iter().enumerate() {
+            assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+            assert!(row[label] > 0.99, "{label}: {row:?}");
+        }
+        let kept = answers(&BTreeSet::new());
+        assert!((kept[0][2] - 0.75).abs() < 1e-3 && (kept[0][0] - 0.25).abs() < 1e-3, "{:?}", kept[0]);
+    }
+
+    #[test]
+    fn relative_steps_keep_a_running_mean_and_published_ones_the_last_state() {
+        let (suspect, parts, triggers) = (planted::network(), planted::parts(), [planted::trigger()]);
+        let problem = planted::problem(&suspect, &parts, &triggers);
+        let ended = |steps| {
+            let schedule = Schedule { method: "test", passes: 1, at_least: 1, batch: 64, rate: 0.01, steps };
+            // One step in one direction, whatever the pictures.
+            let mut slope = |at: &Gradients, _: &Batch<'_>| Ok(Gradients::from([("last".into(), at["last"].clone())]));
+            let change = fine_tune(&problem, &suspect, schedule, &mut slope, &|_| {}, &Monitor::silent()).unwrap();
+            change.parameters["last"].flatten_all().unwrap().to_vec1::<f32>().unwrap()[8]
+        };
+        assert!((ended(Steps::Relative) - 50.0 * (1.0 - 0.01 * NEWEST as f32)).abs() < 1e-4);
+        assert!(ended(Steps::Published) < 50.0);
+    }
+}
