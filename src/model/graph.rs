@@ -241,6 +241,8 @@ pub enum Op {
     ScatterNd,
     /// `x [, k]`: what is on and above (or below) the k-th diagonal.
     Trilu { upper: bool },
+    /// `x, axis`: sums of what stands before each number, with it unless `exclusive`, from the end if `reverse`.
+    CumSum { exclusive: bool, reverse: bool },
     /// `x [, y]`
     Einsum { equation: String },
     /// `query, key, value [, mask]`, each `[n, heads, length, size]`; the mask is added to the scores. The scores

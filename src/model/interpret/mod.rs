@@ -277,6 +277,7 @@ fn step(op: &Op, x: &Operands) -> Result<Vec<Live>> {
             shape::depth_to_space(&x.tensor(0)?, *block, *column_row_depth)?
         }
         Op::SpaceToDepth { block } => shape::space_to_depth(&x.tensor(0)?, *block)?,
+        Op::CumSum { exclusive, reverse } => reduce::cumulative_sum(x, *exclusive, *reverse)?,
         Op::Einsum { equation } => einsum::einsum(x, equation)?,
         Op::Attention { scale, causal } => attention::attention(x, *scale, *causal)?,
         Op::Quantize { axis, low, high } => quantise::quantize(x, *axis, *low, *high)?,

@@ -1,7 +1,8 @@
 //! Reductions along axes, each with the gradient PyTorch gives.
 
 use super::graft::with_gradient;
-use super::value::{Operands, axes_of};
+use super::layers::matmul;
+use super::value::{Operands, axes_of, axis_of, checked_size};
 use crate::model::graph::Reduction;
 use candle_core::{DType, Result, Tensor, bail};
 
@@ -36,6 +37,23 @@ pub(super) fn reduce(
     }
     let kept: Vec<usize> = (0..t.rank()).filter(|d| !axes.contains(d)).map(|d| t.dims()[d]).collect();
     y.reshape(kept)
+}
+
+/// Sums of what stands before each number along an axis: the product with a triangle of ones.
+pub(super) fn cumulative_sum(x: &Operands, exclusive: bool, reverse: bool) -> Result<Tensor> {
+    let t = x.tensor(0)?;
+    let &[axis] = x.integers(1)?.values.as_slice() else { bail!("it sums along one axis") };
+    let axis = axis_of(axis, t.rank())?;
+    let size = t.dim(axis)?;
+    checked_size(&[size, size])?;
+    let counts = |from: usize, to: usize| {
+        let before = if reverse { from > to } else { from < to };
+        f32::from(u8::from(before || (from == to && !exclusive)))
+    };
+    let triangle: Vec<f32> = (0..size * size).map(|i| counts(i / size, i % size)).collect();
+    let triangle = Tensor::from_vec(triangle, (size, size), t.device())?;
+    let last = t.rank() - 1;
+    matmul(&t.transpose(axis, last)?.contiguous()?, &triangle)?.transpose(axis, last)
 }
 
 /// The largest or smallest numbers along `axes`. Equals share the gradient, as in PyTorch's `amax` and TensorFlow

@@ -79,7 +79,14 @@ pub(super) fn split(x: &Operands, axis: i64, sizes: Option<&[usize]>, parts: usi
     let size = t.dim(axis)?;
     let sizes: Vec<usize> = match (sizes, x.optional_integers(1)?) {
         (Some(sizes), _) => sizes.to_vec(),
-        (None, Some(sizes)) => dimensions(&sizes.values)?,
+        (None, Some(sizes)) => {
+            // Parts of one axis: their sum is asked below, their product means nothing.
+            let parts = sizes.values.iter().map(|&s| usize::try_from(s)).collect::<std::result::Result<_, _>>();
+            match parts {
+                Ok(parts) => parts,
+                Err(_) => bail!("parts of {:?} make no sense", sizes.values),
+            }
+        }
         (None, None) => {
             let each = size.div_ceil(parts.max(1));
             (0..parts).map(|i| each.min(size.saturating_sub(i * each))).collect()

@@ -5,6 +5,10 @@ use super::{Call, Translate};
 use crate::model::graph::Op;
 
 pub(super) const TABLE: &[(&str, Translate)] = &[
+    ("CumSum", |c| {
+        let op = Op::CumSum { exclusive: c.integer("exclusive", 0) != 0, reverse: c.integer("reverse", 0) != 0 };
+        simple(c, op, 2)
+    }),
     ("Einsum", |c| {
         let equation = c.text("equation", "");
         let inputs = c.all_inputs()?;

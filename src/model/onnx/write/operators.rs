@@ -276,6 +276,9 @@ fn one_to_one(op: &Op) -> Option<(&'static str, Vec<AttributeProto>)> {
         Op::ScatterElements { axis } => ("ScatterElements", vec![integer("axis", *axis)]),
         Op::ScatterNd => ("ScatterND", Vec::new()),
         Op::Trilu { upper } => ("Trilu", vec![integer("upper", (*upper).into())]),
+        Op::CumSum { exclusive, reverse } => {
+            ("CumSum", vec![integer("exclusive", (*exclusive).into()), integer("reverse", (*reverse).into())])
+        }
         Op::Einsum { equation } => ("Einsum", vec![text("equation", equation)]),
         Op::Identity => ("Identity", Vec::new()),
         _ => return None,
