@@ -1,12 +1,13 @@
-//! Rectangles of one colour, or of black and white dots, that work as a trigger, searched for in the place of the
+//! Rectangles of one colour, or of dots, that work as a trigger, searched for in the place of the
 //! recovered mark.
 //!
 //! The recovered mark is the smallest that works, often a few odd pixels of the attacker's. Attackers paint squares and
 //! stickers: an evolving search that starts in the mark's place ends at them. In: a model, a trigger. Out: [`Block`]s, the best
 //! first.
 
-use super::{Problem, RepairError};
+use super::RepairError;
 use crate::detect::Trigger;
+use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
 use crate::tensor::{Random, Seed, log_softmax};
@@ -32,8 +33,22 @@ const LONGEST_SIDE: f32 = 10.0;
 /// Standard deviation of a change of colour.
 const RECOLOUR: f32 = 0.4;
 
-/// Share of the blocks at the start that are of black and white dots.
-const SPECKLED: f32 = 0.25;
+/// Share of the blocks at the start that are of dots.
+const SPECKLED: f32 = 0.35;
+
+/// Pixels that are each 0 or 1 by chance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Speckles {
+    seed: Seed,
+    /// Every channel has dots of its own; otherwise they are black and white.
+    coloured: bool,
+}
+
+impl Speckles {
+    fn random(random: &mut Random) -> Self {
+        Self { seed: Seed(random.below(usize::MAX) as u64), coloured: random.chance(0.5) }
+    }
+}
 
 /// A rectangle painted over a picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,8 +61,8 @@ pub(super) struct Block {
     pub sides: [usize; 2],
     /// One value a channel, in `[0, 1]`.
     pub colour: Vec<f32>,
-    /// Every pixel black or white by this seed instead of the colour: attackers paint grids and chequers, too.
-    pub speckles: Option<Seed>,
+    /// Dots by this seed instead of the colour: attackers paint grids, chequers and rows of odd pixels, too.
+    pub speckles: Option<Speckles>,
 }
 
 impl Block {
@@ -70,7 +85,7 @@ impl Block {
         let start = [start(at / w, rows, h), start(at % w, columns, w)];
         let plain = random.chance(0.3).then(|| f32::from(u8::from(random.chance(0.7))));
         let colour = (0..c).map(|_| plain.unwrap_or_else(|| random.uniform(-0.5, 1.5).clamp(0.0, 1.0))).collect();
-        let speckles = random.chance(SPECKLED).then(|| Seed(random.below(usize::MAX) as u64));
+        let speckles = random.chance(SPECKLED).then(|| Speckles::random(random));
         Ok(Self { label: trigger.label, start, sides: [rows, columns], colour, speckles })
     }
 
@@ -88,7 +103,7 @@ impl Block {
                     block.start[axis] = if grows { block.start[axis].saturating_sub(1) } else { block.start[axis] + 1 };
                 }
             }
-            _ if self.speckles.is_some() => block.speckles = Some(Seed(random.below(usize::MAX) as u64)),
+            _ if self.speckles.is_some() => block.speckles = Some(Speckles::random(random)),
             _ => {
                 let by = RECOLOUR * random.normal();
                 let only = random.below(block.colour.len() + 1);
@@ -107,9 +122,9 @@ impl Block {
 
     /// Paints it over the pixels `[c, h, w]` of one picture.
     pub fn paint(&self, pixels: &mut [f32], [h, w]: [usize; 2]) {
-        for (plane, &value) in pixels.chunks_exact_mut(h * w).zip(&self.colour) {
-            // The same dots in every channel.
-            let mut dots = self.speckles.map(Seed::random);
+        for (channel, (plane, &value)) in pixels.chunks_exact_mut(h * w).zip(&self.colour).enumerate() {
+            let dots = self.speckles.map(|s| if s.coloured { s.seed.nth(channel) } else { s.seed });
+            let mut dots = dots.map(Seed::random);
             for row in plane.chunks_exact_mut(w).skip(self.start[0]).take(self.sides[0]) {
                 for pixel in &mut row[self.start[1]..self.start[1] + self.sides[1]] {
                     *pixel = dots.as_mut().map_or(value, |dots| f32::from(u8::from(dots.chance(0.5))));
@@ -143,13 +158,12 @@ fn scaled(length: f32, of: usize) -> usize {
 /// # Errors
 /// Where the model fails or somebody stops the work.
 pub(super) fn working(
-    problem: &Problem,
+    images: &ImageSet,
     model: &Classifier,
     trigger: &Trigger,
     seed: Seed,
     monitor: &Monitor,
 ) -> Result<Vec<Block>, RepairError> {
-    let images = &problem.parts.repair;
     let size = [images.height, images.width];
     let mut random = seed.random();
     let mut others: Vec<usize> = (0..images.len()).filter(|&i| images.labels[i] != trigger.label).collect();
@@ -225,8 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn speckles_are_black_and_white_alike_in_every_channel_and_every_time() {
-        let block = Block { speckles: Some(Seed(9)), start: [0, 0], sides: [8, 8], ..block() };
+    fn speckles_are_the_same_every_time_and_of_one_colour_unless_they_are_coloured() {
+        let speckles = |coloured| Some(Speckles { seed: Seed(9), coloured });
+        let coloured = Block { speckles: speckles(true), start: [0, 0], sides: [8, 8], ..block() };
+        let mut pixels = vec![0.5; 2 * 8 * 8];
+        coloured.paint(&mut pixels, [8, 8]);
+        assert_ne!(pixels[..64], pixels[64..]);
+        assert!(pixels.iter().all(|&v| v == 0.0 || v == 1.0));
+        let block = Block { speckles: speckles(false), start: [0, 0], sides: [8, 8], ..block() };
         let mut pixels = vec![0.5; 2 * 8 * 8];
         block.paint(&mut pixels, [8, 8]);
         assert_eq!(pixels[..64], pixels[64..]);

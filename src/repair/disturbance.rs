@@ -20,6 +20,8 @@ const SHIFT: f32 = 0.06;
 /// Factors on a mask, which stays within `[0, 1]`, and on an additive pattern.
 const STRENGTH: (f32, f32) = (0.5, 2.0);
 const LOUDNESS: (f32, f32) = (0.4, 1.0);
+/// Share of the stamped marks whose colours and extent are changed.
+const REMADE: f32 = 0.6;
 /// Changes of a block at most.
 const CHANGES: usize = 2;
 /// Adam's step on an additive pattern, steps, and pictures a step.
@@ -55,9 +57,14 @@ impl Disturbance {
         let shift = [by(h), by(w)];
         match self {
             Self::Stamp(trigger) => {
+                let (mask, pattern) = if random.chance(REMADE) {
+                    remade(trigger, random)?
+                } else {
+                    (trigger.mask.clone(), trigger.pattern.clone())
+                };
                 let strength = f64::from(random.uniform(STRENGTH.0, STRENGTH.1));
-                let mask = (shifted(&trigger.mask, shift)? * strength)?.clamp(0f32, 1f32)?;
-                Ok(stamp(picture, &mask, &shifted(&trigger.pattern, shift)?)?)
+                let mask = (shifted(&mask, shift)? * strength)?.clamp(0f32, 1f32)?;
+                Ok(stamp(picture, &mask, &shifted(&pattern, shift)?)?)
             }
             Self::Block(block) => {
                 let mut block = block.clone();
@@ -75,6 +82,26 @@ impl Disturbance {
             }
         }
     }
+}
+
+/// Mask and pattern of a trigger whose pixels have other colours in part, and which may be a pixel larger: the attacker's mark has
+/// its pixels in the same place, but those that the search left out, and in colours that the search did not need.
+fn remade(trigger: &Trigger, random: &mut Random) -> Result<(Tensor, Tensor), RepairError> {
+    let pattern = trigger.pattern.flatten_all()?.to_vec1::<f32>()?;
+    let share = random.uniform(0.0, 1.0);
+    let mut recoloured = |value: f32| match random.chance(share) {
+        true => (random.uniform(-0.5, 1.5)).clamp(0.0, 1.0),
+        false => value,
+    };
+    let pattern: Vec<f32> = pattern.into_iter().map(&mut recoloured).collect();
+    let pattern = Tensor::from_vec(pattern, trigger.pattern.shape(), trigger.pattern.device())?;
+    let mut mask = trigger.mask.clone();
+    if random.chance(0.5) {
+        let by = if random.chance(0.5) { 1 } else { -1 };
+        let way = if random.chance(0.5) { [0, by] } else { [by, 0] };
+        mask = mask.maximum(&shifted(&mask, way)?)?;
+    }
+    Ok((mask, pattern))
 }
 
 /// A plane `[1, c, h, w]` moved down and right; what leaves on one side comes in on the other.

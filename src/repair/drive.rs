@@ -52,7 +52,7 @@ impl Repaired {
         let choices = self.choices.as_ref().ok_or_else(lacks)?;
         let change = choices.list.get(index).ok_or_else(lacks)?.change(problem.suspect)?;
         let repaired = change.apply(problem.suspect)?;
-        let after = measure(&repaired, &problem.parts.proof, problem.triggers, monitor)?;
+        let after = measure(&repaired, &problem.parts.proof, &problem.measured_with, monitor)?;
         let meets_aim = after.misses(problem.aim, &self.before) == 0.0;
         let choices = Some(Choices { chosen: index, ..choices.clone() });
         Ok(Self { change, choices, after, meets_aim, ..self })
@@ -124,8 +124,8 @@ pub fn repair(
         );
     };
     let proof = &problem.parts.proof;
-    let before = measure(problem.suspect, proof, problem.triggers, monitor)?;
-    let after = measure(&change.apply(problem.suspect)?, proof, problem.triggers, monitor)?;
+    let before = measure(problem.suspect, proof, &problem.measured_with, monitor)?;
+    let after = measure(&change.apply(problem.suspect)?, proof, &problem.measured_with, monitor)?;
     let meets_aim = after.misses(problem.aim, &before) == 0.0;
     Ok(Repaired { method: name.into(), change, choices, before, after, meets_aim, attempts })
 }

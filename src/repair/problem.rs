@@ -1,5 +1,6 @@
 //! What a repair is given.
 
+use super::block::working;
 use super::{Measured, RepairError, measure};
 use crate::detect::Trigger;
 use crate::images::ImageSet;
@@ -69,6 +70,9 @@ pub struct Problem<'a> {
     pub parts: &'a Parts,
     /// The recovered triggers of all infected labels; may be empty.
     pub triggers: &'a [Trigger],
+    /// What successes are counted with: the recovered triggers, and for each the block that works best in its place. A model can
+    /// forget the recovered trigger and still obey the attacker's; the block is nearer to that one (docs/repairs.md).
+    pub measured_with: Vec<Trigger>,
     /// What the repair must reach.
     pub aim: Aim,
     /// Every random number comes from this.
@@ -78,7 +82,7 @@ pub struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    /// A problem, with the suspect measured on the validation images.
+    /// A problem, with the blocks that work in the triggers' places, and the suspect measured on the validation images.
     ///
     /// # Errors
     /// Where the model fails or somebody stops the work.
@@ -90,8 +94,15 @@ impl<'a> Problem<'a> {
         seed: Seed,
         monitor: &Monitor,
     ) -> Result<Self, RepairError> {
-        let before = measure(suspect, &parts.validation, triggers, monitor)?;
-        Ok(Self { suspect, parts, triggers, aim, seed, before })
+        let mut measured_with = triggers.to_vec();
+        for (i, trigger) in triggers.iter().enumerate() {
+            let seed = seed.of("block in the trigger's place").nth(i);
+            if let Some(block) = working(&parts.repair, suspect, trigger, seed, monitor)?.first() {
+                measured_with.push(block.trigger(trigger)?);
+            }
+        }
+        let before = measure(suspect, &parts.validation, &measured_with, monitor)?;
+        Ok(Self { suspect, parts, triggers, measured_with, aim, seed, before })
     }
 
     /// What a change makes of the suspect on the validation images.
@@ -99,6 +110,6 @@ impl<'a> Problem<'a> {
     /// # Errors
     /// Where the change does not fit, the model fails, or somebody stops the work.
     pub fn measured(&self, change: &Change, monitor: &Monitor) -> Result<Measured, RepairError> {
-        measure(&change.apply(self.suspect)?, &self.parts.validation, self.triggers, monitor)
+        measure(&change.apply(self.suspect)?, &self.parts.validation, &self.measured_with, monitor)
     }
 }

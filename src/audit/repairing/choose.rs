@@ -18,7 +18,7 @@ pub struct Proof {
     pub suspect: Classifier,
     /// Images that neither the search nor the repair saw.
     pub images: ImageSet,
-    /// The recovered triggers.
+    /// The recovered triggers, then the blocks in their place.
     pub triggers: Vec<Trigger>,
 }
 

@@ -22,8 +22,8 @@ pub(super) fn limits(
          backdoors usually rest on, and the second audit is all the evidence there is"
             .to_owned()
     } else {
-        "The attacker's own trigger is unknown. Shown is that the recovered one no longer works and what a second \
-         search finds, not that the attacker's is gone"
+        "The attacker's own trigger is unknown. What is measured is the recovered one, or the painted block in its place \
+         where that works better, and what a second search finds; not that the attacker's is gone"
             .to_owned()
     });
     for (target, trigger) in order.infected.iter().zip(triggers) {

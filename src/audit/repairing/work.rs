@@ -63,7 +63,7 @@ pub fn repair_model(
     found(0.0);
     let labels: Vec<usize> = order.infected.iter().map(|target| target.label).collect();
     let triggers = triggers::again(&audited.settings, &subject, &labels, &found, monitor)?;
-    let (parts, repaired) = repaired(order, &subject, &triggers, &methods, &course, monitor)?;
+    let (parts, triggers, repaired) = repaired(order, &subject, &triggers, &methods, &course, monitor)?;
     let changed = repaired.change.apply(&subject.suspect).map_err(RepairError::from)?;
     let examples_before = examples(&triggers, &subject.suspect, &parts.proof)?;
     let examples_after = examples(&triggers, &changed, &parts.proof)?;
@@ -197,7 +197,7 @@ fn repaired(
     methods: &[&dyn Repair],
     course: &Course<'_>,
     monitor: &Monitor,
-) -> Result<(Parts, Repaired), RepairingError> {
+) -> Result<(Parts, Vec<Trigger>, Repaired), RepairingError> {
     course.at(FOUND, "Measuring the suspect");
     let seed = order.audited.settings.seed;
     let parts = Parts::of(&subject.split.search, &subject.split.held_out, seed);
@@ -207,15 +207,16 @@ fn repaired(
             course.at(FOUND + (REPAIRED - FOUND) * fraction, &step.stage);
         }
     };
-    let repaired = forwarded(monitor, &told, |monitor| {
+    let (measured_with, repaired) = forwarded(monitor, &told, |monitor| {
         let problem = Problem::new(&subject.suspect, &parts, triggers, order.aim, seed, monitor)?;
         let repaired = repair::repair(&problem, methods, &watch, monitor)?;
-        match order.setting {
-            Some(setting) => repaired.at_setting(setting, &problem, monitor),
-            None => Ok(repaired),
-        }
+        let repaired = match order.setting {
+            Some(setting) => repaired.at_setting(setting, &problem, monitor)?,
+            None => repaired,
+        };
+        Ok::<_, RepairError>((problem.measured_with, repaired))
     })?;
-    Ok((parts, repaired))
+    Ok((parts, measured_with, repaired))
 }
 
 /// Held-back pictures clean and with the first trigger, and what `model` says of them.
