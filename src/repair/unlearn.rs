@@ -32,7 +32,7 @@ const BATCH: usize = 32;
 const FEWEST_STEPS: usize = 60;
 /// Learning rates of the rounds of searching and unlearning. Gentle ones first: it ends as soon as nothing that is found works any
 /// more, and accuracy suffers no more than it has to.
-const RATES: [f64; 5] = [0.0006, 0.0006, 0.001, 0.002, 0.002];
+const RATES: [f64; 6] = [0.0006, 0.0006, 0.001, 0.002, 0.002, 0.002];
 /// So many rounds are done though nothing that is found works any more, as long as accuracy is at most half of what may be
 /// lost lower: the attacker's own mark outlives what is found of it (docs/repairs.md).
 const WHILE_AFFORDABLE: usize = 3;
@@ -100,13 +100,12 @@ impl Repair for Unlearning {
             let told = |p: Point| watch(Point { done: share(SEARCH + (1.0 - SEARCH) * p.done), ..p });
             states.push(unlearned(&wider, &current, &pool, round, &told, &monitor.part(share(SEARCH), share(1.0)))?);
         }
-        let before = measure(problem.suspect, &problem.parts.validation, &known, monitor)?;
-        let wider = Problem { measured_with: known, before, ..*problem };
-        blended(&wider, best(&wider, states, monitor)?, monitor)
+        blended(problem, best(problem, states, monitor)?, monitor)
     }
 }
 
-/// The state that comes nearest to the aim, the latest of equals. `problem` has everything that was found in all rounds.
+/// The state that comes nearest to the aim, the latest of equals. Blocks found on the way do not count: each works best on the state
+/// it was searched on, and would speak for those before.
 fn best(problem: &Problem, states: Vec<Change>, monitor: &Monitor) -> Result<Change, RepairError> {
     let mut best: Option<(f32, Change)> = None;
     for state in states {
