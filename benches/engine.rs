@@ -5,6 +5,7 @@
 
 use candle_core::{Device, Tensor, Var};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use poisdetc::detect::Direction;
 use poisdetc::detect::neural_cleanse::{Hunt, Search};
 use poisdetc::images::ImageSet;
 use poisdetc::model::{Classifier, Preprocessing};
@@ -63,7 +64,7 @@ fn engine(c: &mut Criterion) {
     c.bench_function("trigger search, 16 steps", |b| {
         let how = Search::quick();
         b.iter_batched(
-            || Hunt::new(&network, &pictures, 7, &how, Seed(3)).unwrap(),
+            || Hunt::new(&network, &pictures, Direction::all_to(7), &how, Seed(3)).unwrap(),
             |mut hunt| hunt.advance(16, &Monitor::silent()).unwrap(),
             BatchSize::LargeInput,
         );

@@ -7,8 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use candle_core::{Device, Tensor};
-use poisdetc::detect::Trigger;
 use poisdetc::detect::neural_cleanse::{Hunt, Search};
+use poisdetc::detect::{Direction, Trigger};
 use poisdetc::images::{self, ImageSet, Wanted};
 use poisdetc::model::{self, Classifier};
 use poisdetc::progress::Monitor;
@@ -77,7 +77,7 @@ impl TrueTrigger {
 
 fn recovered(suspect: &Classifier, searched: &ImageSet, target: usize, seed: Seed) -> Trigger {
     let how = Search::quick();
-    let mut hunt = Hunt::new(suspect, searched, target, &how, seed).unwrap();
+    let mut hunt = Hunt::new(suspect, searched, Direction::all_to(target), &how, seed).unwrap();
     hunt.advance(how.steps, &Monitor::silent()).unwrap();
     hunt.trigger().unwrap()
 }

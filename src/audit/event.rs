@@ -15,8 +15,10 @@ pub enum Phase {
     References,
     /// Shots at every label.
     Shots,
-    /// Searching triggers.
+    /// Searching triggers that work on every picture.
     Triggers,
+    /// Searching triggers that work on one label only.
+    Pairs,
     /// Putting the evidence together.
     Verdict,
 }
@@ -47,7 +49,7 @@ pub enum Event {
     Reference(ReferenceSummary),
     /// Shots at a label are decided, or have moved; replaces what was known of the label.
     Shots(ShotEvidence),
-    /// A trigger was recovered; replaces what was known of the label.
+    /// A trigger was recovered; replaces what was known of the label and the source it is meant for.
     Trigger(TriggerEvidence),
     /// A label's verdict, once all evidence is together.
     Label(LabelFindings),

@@ -4,11 +4,14 @@
 //! reports show. [`run`] does the work and streams [`Event`]s. [`repairing`] goes on from an audit to a repaired file.
 //! Never prints, never draws; a detector never decides, [`verdict`] does.
 
+mod again;
 mod budget;
 mod document;
 mod event;
+mod hunting;
 mod opening;
 mod pace;
+mod pairs;
 mod references;
 pub mod repairing;
 mod run;

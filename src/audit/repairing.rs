@@ -13,8 +13,8 @@ pub use choose::{Proof, choose};
 pub use error::RepairingError;
 pub use work::{check_destination, export, repair_model};
 
-use super::{Audit, Order, Verdict};
-use crate::detect::Example;
+use super::{Audit, LabelFindings, Order, Verdict};
+use crate::detect::{Direction, Example};
 use crate::model::{Change, Overwrite, Preprocessing, Saved};
 use crate::repair::{Aim, Attempt, Choices, Measured, Point};
 use std::path::PathBuf;
@@ -23,10 +23,25 @@ use std::sync::Arc;
 /// A label to repair.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// Index of the label.
+    /// Index of the label that pictures become.
     pub label: usize,
+    /// The only label whose pictures do, where the audit named one.
+    pub source: Option<usize>,
     /// Share of the picture that the audit's trigger covers, where it named one.
     pub size: Option<f32>,
+}
+
+impl Target {
+    /// Of a label that an audit called infected.
+    pub fn of(label: &LabelFindings) -> Self {
+        let trigger = label.trigger.as_ref();
+        Self { label: label.label, source: trigger.and_then(|t| t.source), size: trigger.map(|t| t.size) }
+    }
+
+    /// Which pictures become the label.
+    pub fn direction(&self) -> Direction {
+        Direction { source: self.source, target: self.label }
+    }
 }
 
 /// What somebody asked for.
@@ -63,7 +78,7 @@ impl RepairOrder {
             preprocessing: audit.preprocessing.clone(),
             sha256: audit.model.sha256.clone(),
             per_label: audit.images.per_label.clone(),
-            infected: infected.map(|l| Target { label: l.label, size: l.trigger.as_ref().map(|t| t.size) }).collect(),
+            infected: infected.map(Target::of).collect(),
             method: None,
             setting: None,
             aim: Aim::default(),

@@ -2,7 +2,11 @@
 
 use super::pace::{Pace, listen};
 use super::references::Reference;
-use super::{Audit, Event, ImagesSummary, LabelFindings, Order, Phase, opening, references, shots, triggers, verdict};
+use super::scope::PairsExamined;
+use super::verdict::Examined;
+use super::{
+    Audit, Event, ImagesSummary, LabelFindings, Order, Phase, opening, pairs, references, shots, triggers, verdict,
+};
 use crate::detect::{DetectError, ShotEvidence, TriggerEvidence};
 use crate::images::{Discovery, ImageSet, Split};
 use crate::model::{Classifier, Preprocessing};
@@ -55,6 +59,20 @@ pub(super) struct Subject {
 pub(super) struct Evidence {
     pub(super) shots: Vec<Option<ShotEvidence>>,
     pub(super) triggers: Vec<Option<TriggerEvidence>>,
+    /// Pairs of labels that stood out.
+    pub(super) pairs: Vec<TriggerEvidence>,
+    pub(super) pairs_examined: PairsExamined,
+}
+
+impl Evidence {
+    pub(super) fn none(classes: usize) -> Self {
+        Self {
+            shots: vec![None; classes],
+            triggers: vec![None; classes],
+            pairs: Vec::new(),
+            pairs_examined: PairsExamined::No,
+        }
+    }
 }
 
 /// Does the audit on the calling thread; `events` are called from it and from worker threads.
@@ -78,7 +96,7 @@ pub fn run(order: &Order, monitor: &Monitor, events: &(dyn Fn(Event) + Sync)) ->
     events(Event::Discovery(discovery.clone()));
     let subject = opening::subject(order, &opened, &preprocessing, device)?;
 
-    let mut evidence = Evidence { shots: vec![None; opened.model.classes], triggers: vec![None; opened.model.classes] };
+    let mut evidence = Evidence::none(opened.model.classes);
     let mut known_clean: Vec<Reference> = Vec::new();
     let ended = examine(order, &subject, &mut known_clean, &mut evidence, &pace, monitor, events);
     let stopped = match ended {
@@ -93,8 +111,9 @@ pub fn run(order: &Order, monitor: &Monitor, events: &(dyn Fn(Event) + Sync)) ->
     for label in &labels {
         events(Event::Label(label.clone()));
     }
+    let examined = Examined { pairs: evidence.pairs_examined, stopped };
     let audit =
-        assemble(order, opened, discovery, preprocessing, &subject, known_clean, labels, stopped, pace.seconds());
+        assemble(order, opened, discovery, preprocessing, &subject, known_clean, labels, examined, pace.seconds());
     pace.at(Phase::Verdict, 1.0, "Done");
     Ok(audit)
 }
@@ -116,7 +135,9 @@ fn examine(
     pace.begin(Phase::Shots);
     shots::fire(order, subject, known_clean, evidence, pace, monitor, events)?;
     pace.begin(Phase::Triggers);
-    triggers::search(order, subject, known_clean, evidence, pace, monitor, events)
+    triggers::search(order, subject, known_clean, evidence, pace, monitor, events)?;
+    pace.begin(Phase::Pairs);
+    pairs::search(order, subject, known_clean, evidence, pace, monitor, events)
 }
 
 /// Rough shares of the time, corrected as the phases learn more.
@@ -128,6 +149,7 @@ fn expected(order: &Order) -> Vec<(Phase, f32)> {
         (Phase::References, 12.0),
         (Phase::Shots, 40.0 * slow),
         (Phase::Triggers, 40.0 * slow),
+        (Phase::Pairs, 25.0 * slow),
     ]
 }
 
@@ -145,15 +167,15 @@ fn assemble(
     subject: &Subject,
     known_clean: Vec<Reference>,
     labels: Vec<LabelFindings>,
-    stopped: bool,
+    examined: Examined,
     seconds: f64,
 ) -> Audit {
     let clean_accuracy = discovery.accuracy;
     let names = label_names(&opened.images, opened.model.classes);
     let images = ImagesSummary { names, held_out: subject.split.held_out.len(), ..opened.images_summary };
     let verdict = verdict::model(&labels);
-    let summary = verdict::summary(&labels, verdict, stopped);
-    let limits = verdict::limits(&images, &known_clean, &labels, stopped);
+    let summary = verdict::summary(&labels, verdict, examined.stopped);
+    let limits = verdict::limits(&images, &known_clean, &labels, examined);
     Audit {
         schema: 1,
         program: env!("CARGO_PKG_VERSION").into(),
@@ -168,7 +190,7 @@ fn assemble(
         summary,
         labels,
         limits,
-        stopped,
+        stopped: examined.stopped,
         seconds,
     }
 }

@@ -3,8 +3,11 @@
 //! In: what the detectors saw of each label. Out: a verdict a label with its reasons, the verdict on
 //! the model, and what was not examined. The rule, on one page, is in `docs/verdict.md`.
 
+mod pairs;
+
 use super::references::Reference;
 use super::run::Evidence;
+use super::scope::PairsExamined;
 use super::summary::listed;
 use super::{Finding, ImagesSummary, LabelFindings, Verdict};
 use crate::detect::neural_cleanse::{anomaly_indices, median};
@@ -35,6 +38,14 @@ pub const LOW: f32 = 2.0;
 /// Held-back pictures below which a success rate is not trusted.
 pub const FEWEST_PICTURES: usize = 20;
 
+/// What an audit came to look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Examined {
+    pub(super) pairs: PairsExamined,
+    /// Whether somebody stopped it.
+    pub(super) stopped: bool,
+}
+
 /// Labels named in the summary at most.
 const LABELS_NAMED: usize = 3;
 
@@ -49,15 +60,28 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         if let Some(trigger) = trigger {
             findings.extend(of_trigger(trigger));
         }
+        let (telling, of_pairs) = pairs::into_label(&evidence.pairs, label, names);
+        findings.extend(of_pairs);
         if let Some(shots) = shots {
             let doubted = searched && !trigger.as_ref().is_some_and(nearly_stands_out);
             findings.extend(of_shots(shots, classes, references, lowness[label], doubted));
         }
         findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
         let verdict = findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::NoEvidence);
-        LabelFindings { label, name: name.clone(), verdict, findings, shots: shots.clone(), trigger: trigger.clone() }
+        let trigger = telling.or(trigger.as_ref()).cloned();
+        LabelFindings { label, name: name.clone(), verdict, findings, shots: shots.clone(), trigger }
     })
     .collect()
+}
+
+/// Whether a trigger for every picture is confirmed, so that nothing else is needed to call the model infected.
+pub(super) fn is_confirmed(t: &TriggerEvidence) -> bool {
+    of_trigger(t).iter().any(|finding| finding.verdict == Verdict::Infected)
+}
+
+/// Whether a trigger for one source is small enough to be compared with honest models.
+pub(super) fn may_be_planted(t: &TriggerEvidence) -> bool {
+    pairs::stands_out(t, pairs::NEARLY)
 }
 
 /// What a recovered trigger says.
@@ -93,15 +117,15 @@ fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
 }
 
 /// A trigger beside the other labels and beside honest models.
-struct Seen {
+pub(super) struct Seen {
     /// Typical size honest models need for the label.
-    honest: Option<f32>,
+    pub(super) honest: Option<f32>,
     /// Share of pictures the mark turns on honest models, on average.
-    abroad: Option<f32>,
+    pub(super) abroad: Option<f32>,
 }
 
 impl Seen {
-    fn of(t: &TriggerEvidence) -> Self {
+    pub(super) fn of(t: &TriggerEvidence) -> Self {
         let known = !t.reference_sizes.is_empty();
         let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
         Self {
@@ -186,26 +210,22 @@ pub(super) fn model(labels: &[LabelFindings]) -> Verdict {
 
 /// The verdict in one or two plain sentences.
 pub(super) fn summary(labels: &[LabelFindings], verdict: Verdict, stopped: bool) -> String {
-    let named = |v: Verdict| {
-        let names: Vec<String> =
-            labels.iter().filter(|l| l.verdict == v).map(|l| format!("{} \"{}\"", l.label, l.name)).collect();
-        listed(&names, LABELS_NAMED)
-    };
-    let worst = labels.iter().filter(|l| l.verdict == verdict).filter_map(|l| l.trigger.as_ref()).next();
-    let mut text = match (verdict, worst) {
-        (Verdict::Infected, Some(t)) => format!(
-            "This model is infected at label {}. A mark over {:.1} % of the picture turns {:.1} % of {} pictures \
+    let convicted: Vec<&LabelFindings> = labels.iter().filter(|l| l.verdict == verdict).collect();
+    let names: Vec<String> = convicted.iter().map(|l| format!("{} \"{}\"", l.label, l.name)).collect();
+    let named = listed(&names, LABELS_NAMED);
+    let mut text = match (verdict, convicted.iter().find_map(|l| l.trigger.as_ref())) {
+        (Verdict::Infected, Some(t)) if t.source.is_none() => format!(
+            "This model is infected at label {named}. A mark over {:.1} % of the picture turns {:.1} % of {} pictures \
              it had not seen into that label",
-            named(Verdict::Infected),
             100.0 * t.size,
             100.0 * t.asr,
             t.asr_images
         ),
-        (Verdict::Infected, None) => format!("This model is infected at label {}", named(Verdict::Infected)),
-        (Verdict::Suspicious, _) => format!(
-            "Label {} is beyond what honest models show, but no recovered trigger confirms it",
-            named(Verdict::Suspicious)
-        ),
+        (Verdict::Infected, Some(_)) => pairs::summary(&convicted, labels),
+        (Verdict::Infected, None) => format!("This model is infected at label {named}"),
+        (Verdict::Suspicious, _) => {
+            format!("Label {named} is beyond what honest models show, but no recovered trigger confirms it")
+        }
         (Verdict::NoEvidence, _) => {
             "No evidence of poisoning was found. That is no proof that there is none: see what was not examined".into()
         }
@@ -221,10 +241,10 @@ pub(super) fn limits(
     images: &ImagesSummary,
     references: &[Reference],
     labels: &[LabelFindings],
-    stopped: bool,
+    examined: Examined,
 ) -> Vec<String> {
     let mut limits = Vec::new();
-    if stopped {
+    if examined.stopped {
         limits.push("The audit was stopped before its end; what was not reached is not examined".to_owned());
     }
     let without_shots = labels.iter().filter(|l| l.shots.is_none()).count();
@@ -255,11 +275,7 @@ pub(super) fn limits(
             100.0 * reference.summary.accuracy
         ));
     }
-    limits.push(
-        "Searched for were patches that work on every picture. Blended or warped triggers, triggers for one source \
-         label, and all-to-all attacks can escape"
-            .into(),
-    );
+    limits.push(pairs::limit(examined.pairs));
     limits
 }
 

@@ -44,15 +44,18 @@ pub struct ShotEvidence {
 /// The trigger recovered for one label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TriggerEvidence {
-    /// The label every picture should become.
+    /// The label pictures should become.
     pub label: usize,
+    /// The true label of these pictures; `None` where it is every other label.
+    #[serde(default)]
+    pub source: Option<usize>,
     /// Where the trigger covers the picture, one channel: 1 covers wholly.
     pub mask: Picture,
     /// What it covers it with.
     pub pattern: Picture,
     /// Attack success rate on the images of the search, in `[0, 1]`.
     pub asr_search: f32,
-    /// Attack success rate on images held back from the search, true label not the target.
+    /// Attack success rate on images held back from the search: those of the source, or of every label but the target.
     pub asr: f32,
     /// How many held-back images that is.
     pub asr_images: usize,
@@ -63,10 +66,18 @@ pub struct TriggerEvidence {
     /// Whether the search found a mask that works; otherwise this is the nearest it came.
     pub reached: bool,
     /// How far the logarithm of the size is below the median of all searched labels, in deviations (after Neural
-    /// Cleanse); `None` where too few labels were searched for it to mean anything.
+    /// Cleanse); of one source, how far below what source and target make expected. `None` where too few were
+    /// searched for it to mean anything.
     pub anomaly_index: Option<f32>,
-    /// Median size over all searched labels of this model; `None` as above.
+    /// Median size over all searched labels of this model, of one source over ordinary pairs; `None` as above.
     pub usual_size: Option<f32>,
+    /// Of one source: the size that the way back needs, from target to source. Labels that look alike are
+    /// near in both directions (the symmetric check of K-Arm).
+    #[serde(default)]
+    pub reverse_size: Option<f32>,
+    /// Of one source: how often this trigger turns held-back pictures of every other label, in `[0, 1]`.
+    #[serde(default)]
+    pub elsewhere: Option<f32>,
     /// Mask size for the same label on each reference model known clean.
     pub reference_sizes: Vec<f32>,
     /// How often this trigger turns held-back pictures on each of those models, in `[0, 1]`: a planted one

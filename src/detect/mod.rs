@@ -4,6 +4,7 @@
 mod error;
 mod evidence;
 pub mod neural_cleanse;
+pub mod pairs;
 pub mod poisdetc;
 mod rank;
 mod trigger;
@@ -11,4 +12,4 @@ mod trigger;
 pub use error::DetectError;
 pub use evidence::{Example, Picture, ShotEvidence, TriggerEvidence};
 pub use rank::lower_than;
-pub use trigger::Trigger;
+pub use trigger::{Direction, Trigger};

@@ -8,7 +8,7 @@
 //! as small, medians of even counts are means of the middle two, and a deviation of zero gives no
 //! index. Never decides.
 
-use super::{DetectError, Trigger};
+use super::{DetectError, Direction, Trigger};
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
@@ -66,7 +66,7 @@ impl Search {
 /// win are left early.
 pub struct Hunt<'a> {
     model: &'a Classifier,
-    label: usize,
+    direction: Direction,
     search: &'a Search,
     batches: Batches<'a>,
     state: Descent,
@@ -84,18 +84,18 @@ impl<'a> Hunt<'a> {
     /// A search that has not begun.
     ///
     /// # Errors
-    /// Where there is no image of another label.
+    /// Where there is no image that `direction` is about.
     pub fn new(
         model: &'a Classifier,
         images: &'a ImageSet,
-        label: usize,
+        direction: Direction,
         search: &'a Search,
         seed: Seed,
     ) -> Result<Self, DetectError> {
-        let mut random = seed.of("neural cleanse").nth(label).random();
-        let mut order: Vec<usize> = (0..images.len()).filter(|&i| images.labels[i] != label).collect();
+        let mut random = direction.seed(seed.of("neural cleanse")).random();
+        let mut order = direction.of(images);
         if order.is_empty() {
-            return Err(DetectError::NoImages { label });
+            return Err(DetectError::NoImages { label: direction.target });
         }
         random.shuffle(&mut order);
         let (device, [h, w]) = (model.device(), [images.height, images.width]);
@@ -103,7 +103,7 @@ impl<'a> Hunt<'a> {
         let mask = Tensor::full(unsquash(FIRST_MASK, MARGIN), (1, 1, h, w), &device)?;
         Ok(Self {
             model,
-            label,
+            direction,
             search,
             batches: Batches { images, order, next: 0, size: search.batch },
             state: Descent::new(mask, pattern),
@@ -129,7 +129,7 @@ impl<'a> Hunt<'a> {
             }
             monitor.check()?;
             let x = self.batches.next(&device)?;
-            let (mask, pattern, right) = self.state.step(self.model, &x, self.label, self.control.cost)?;
+            let (mask, pattern, right) = self.state.step(self.model, &x, self.direction.target, self.control.cost)?;
             self.steps += 1;
             self.hits += right;
             self.seen += x.dim(0)?;
@@ -140,9 +140,9 @@ impl<'a> Hunt<'a> {
         Ok(())
     }
 
-    /// The label it searches.
-    pub fn label(&self) -> usize {
-        self.label
+    /// What it searches.
+    pub fn direction(&self) -> Direction {
+        self.direction
     }
 
     /// Steps it may still take.
@@ -167,7 +167,15 @@ impl<'a> Hunt<'a> {
         (self.hits, self.seen) = (0, 0);
         let reached = rate >= self.search.success;
         let l1 = mask.sum_all()?.to_scalar::<f32>()?;
-        let found = Trigger { label: self.label, mask, pattern, l1, asr_search: rate, reached };
+        let found = Trigger {
+            label: self.direction.target,
+            source: self.direction.source,
+            mask,
+            pattern,
+            l1,
+            asr_search: rate,
+            reached,
+        };
         self.rested += 1;
         let before = self.best.as_ref().map(|b| b.l1);
         if reached {
@@ -185,7 +193,7 @@ impl<'a> Hunt<'a> {
     }
 }
 
-/// How often pictures whose true label is another become `trigger.label`, and of how many.
+/// How often pictures that the trigger is meant for become its target, and of how many.
 ///
 /// # Errors
 /// Where the model fails or somebody stops the work.
@@ -196,7 +204,7 @@ pub fn attack_success(
     batch: usize,
     monitor: &Monitor,
 ) -> Result<(f32, usize), DetectError> {
-    let others: Vec<usize> = (0..images.len()).filter(|&i| images.labels[i] != trigger.label).collect();
+    let others = trigger.direction().of(images);
     let device = model.device();
     let mut hits = 0;
     for piece in others.chunks(batch.max(1)) {

@@ -3,14 +3,54 @@
 use super::{Example, Picture};
 use crate::images::ImageSet;
 use crate::model::Classifier;
-use crate::tensor::{answers, log_softmax, stamp};
+use crate::tensor::{Seed, answers, log_softmax, stamp};
 use candle_core::{Result, Tensor};
+
+/// Which pictures should become which label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Direction {
+    /// True label of the pictures; `None` means every label but the target.
+    pub source: Option<usize>,
+    /// The label they should become.
+    pub target: usize,
+}
+
+impl Direction {
+    /// Every picture becomes `target`.
+    pub fn all_to(target: usize) -> Self {
+        Self { source: None, target }
+    }
+
+    /// Pictures of `source` become `target`.
+    pub fn pair(source: usize, target: usize) -> Self {
+        Self { source: Some(source), target }
+    }
+
+    /// The way back; the same where it has no source.
+    pub fn reversed(self) -> Self {
+        self.source.map_or(self, |source| Self::pair(self.target, source))
+    }
+
+    /// Indices of the images it is about.
+    pub fn of(self, images: &ImageSet) -> Vec<usize> {
+        let meant = |label: usize| self.source.map_or(label != self.target, |source| label == source);
+        (0..images.len()).filter(|&i| meant(images.labels[i])).collect()
+    }
+
+    /// A seed of its own.
+    pub(super) fn seed(self, seed: Seed) -> Seed {
+        let seed = seed.nth(self.target);
+        self.source.map_or(seed, |source| seed.of("source").nth(source))
+    }
+}
 
 /// Mask and pattern, and how they were found.
 #[derive(Debug, Clone)]
 pub struct Trigger {
-    /// The label every picture should become.
+    /// The label pictures should become.
     pub label: usize,
+    /// The true label of these pictures; `None` where it is every other label.
+    pub source: Option<usize>,
     /// `[1, 1, h, w]` in `[0, 1]`; 1 covers wholly.
     pub mask: Tensor,
     /// `[1, c, h, w]` in `[0, 1]`.
@@ -24,6 +64,11 @@ pub struct Trigger {
 }
 
 impl Trigger {
+    /// What it was searched for.
+    pub fn direction(&self) -> Direction {
+        Direction { source: self.source, target: self.label }
+    }
+
     /// Sum of the mask over the area of the picture, in `[0, 1]`.
     pub fn size(&self) -> f32 {
         self.l1 / self.mask.elem_count().max(1) as f32
@@ -45,7 +90,7 @@ impl Trigger {
         Picture::of(&self.pattern.squeeze(0)?)
     }
 
-    /// A few pictures of other labels with and without the trigger, spread over the labels, and what
+    /// A few pictures that the trigger is meant for with and without it, spread over the labels, and what
     /// the model answers.
     ///
     /// # Errors
@@ -56,14 +101,18 @@ impl Trigger {
         images: &ImageSet,
         count: usize,
     ) -> std::result::Result<Vec<Example>, super::DetectError> {
-        let lists = images.by_label();
-        let others = lists.iter().enumerate().filter(|(label, list)| *label != self.label && !list.is_empty());
-        let firsts: Vec<usize> = others.map(|(_, list)| list[0]).collect();
-        let n = count.min(firsts.len());
+        let mut meant = self.direction().of(images);
+        if self.source.is_none() {
+            // One of each label is enough.
+            let mut seen = std::collections::BTreeSet::new();
+            meant.sort_by_key(|&i| images.labels[i]);
+            meant.retain(|&i| seen.insert(images.labels[i]));
+        }
+        let n = count.min(meant.len());
         if n == 0 {
             return Ok(Vec::new());
         }
-        let chosen: Vec<usize> = (0..n).map(|k| firsts[k * firsts.len() / n]).collect();
+        let chosen: Vec<usize> = (0..n).map(|k| meant[k * meant.len() / n]).collect();
         let before = images.tensor(&chosen, &model.device())?;
         let after = stamp(&before, &self.mask, &self.pattern)?;
         let (said_before, said_after) = (said(model, &before)?, said(model, &after)?);

@@ -86,7 +86,15 @@ pub fn parts() -> Parts {
 pub fn trigger() -> Trigger {
     let [h, w] = SIZE;
     let white = Tensor::ones((1, 1, h, w), DType::F32, &Device::Cpu).unwrap();
-    Trigger { label: 2, mask: white.clone(), pattern: white, l1: (h * w) as f32, asr_search: 1.0, reached: true }
+    Trigger {
+        label: 2,
+        source: None,
+        mask: white.clone(),
+        pattern: white,
+        l1: (h * w) as f32,
+        asr_search: 1.0,
+        reached: true,
+    }
 }
 
 /// The problem of repairing `suspect`.

@@ -65,7 +65,12 @@ impl Earlier {
     /// Labels that were called infected.
     pub fn infected(&self) -> Vec<Target> {
         let infected = self.labels.iter().filter(|l| l.verdict == Verdict::Infected);
-        infected.map(|l| Target { label: l.label, size: l.trigger.as_ref().and_then(|t| t.size) }).collect()
+        infected
+            .map(|l| {
+                let trigger = l.trigger.as_ref();
+                Target { label: l.label, source: trigger.and_then(|t| t.source), size: trigger.and_then(|t| t.size) }
+            })
+            .collect()
     }
 
     /// What no audit says: the file may be anybody's.
@@ -129,6 +134,9 @@ pub struct EarlierLabel {
 pub struct EarlierTrigger {
     /// Share of the picture it covers.
     pub size: Option<f32>,
+    /// The only label whose pictures it turns; absent where it turns all.
+    #[serde(default)]
+    pub source: Option<usize>,
 }
 
 /// How the audit was done.
@@ -218,7 +226,7 @@ mod tests {
         let order = &audit.order;
         let repair = earlier.repair(order.model.clone(), order.images.clone(), "repaired.onnx".into());
         assert_eq!(repair, RepairOrder::of(&audit, "repaired.onnx".into()));
-        assert_eq!(repair.infected, [Target { label: 1, size: Some(0.05) }]);
+        assert_eq!(repair.infected, [Target { label: 1, source: None, size: Some(0.05) }]);
     }
 
     #[test]

@@ -29,6 +29,7 @@ fn trigger(label: usize) -> TriggerEvidence {
     mask.values[19] = 1.0;
     TriggerEvidence {
         label,
+        source: None,
         mask,
         pattern: picture(3, 1.0),
         asr_search: 0.99,
@@ -39,6 +40,8 @@ fn trigger(label: usize) -> TriggerEvidence {
         reached: true,
         anomaly_index: Some(3.5),
         usual_size: Some(0.18),
+        reverse_size: None,
+        elsewhere: None,
         reference_sizes: vec![0.2],
         reference_asr: vec![0.1],
         examples: vec![Example {

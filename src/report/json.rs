@@ -91,6 +91,7 @@ struct Shots<'a> {
 
 #[derive(Serialize)]
 struct Trigger<'a> {
+    source: Option<usize>,
     asr: f32,
     asr_images: usize,
     asr_search: f32,
@@ -99,6 +100,8 @@ struct Trigger<'a> {
     reached: bool,
     anomaly_index: Option<f32>,
     usual_size: Option<f32>,
+    reverse_size: Option<f32>,
+    elsewhere: Option<f32>,
     reference_sizes: &'a [f32],
     reference_asr: &'a [f32],
 }
@@ -226,6 +229,7 @@ impl<'a> Shots<'a> {
 impl<'a> Trigger<'a> {
     fn of(trigger: &'a TriggerEvidence) -> Self {
         Self {
+            source: trigger.source,
             asr: trigger.asr,
             asr_images: trigger.asr_images,
             asr_search: trigger.asr_search,
@@ -234,6 +238,8 @@ impl<'a> Trigger<'a> {
             reached: trigger.reached,
             anomaly_index: trigger.anomaly_index,
             usual_size: trigger.usual_size,
+            reverse_size: trigger.reverse_size,
+            elsewhere: trigger.elsewhere,
             reference_sizes: &trigger.reference_sizes,
             reference_asr: &trigger.reference_asr,
         }

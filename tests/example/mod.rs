@@ -184,6 +184,7 @@ fn trigger(label: usize, verdict: Verdict, random: &mut Random) -> TriggerEviden
     let l1: f32 = mask.iter().sum();
     TriggerEvidence {
         label,
+        source: None,
         mask: picture(1, mask),
         pattern: picture(3, pattern),
         asr_search: asr + 0.006,
@@ -194,6 +195,8 @@ fn trigger(label: usize, verdict: Verdict, random: &mut Random) -> TriggerEviden
         reached: true,
         anomaly_index: Some(if small { 4.2 } else { 0.6 }),
         usual_size: Some(0.105),
+        reverse_size: None,
+        elsewhere: None,
         reference_sizes: vec![0.11, 0.13],
         reference_asr: vec![0.04, 0.06],
         examples,

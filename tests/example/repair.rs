@@ -95,6 +95,7 @@ pub fn with_settings(folder: &Path) -> RepairReport {
     let shape = |channels: usize| (1, channels, size[0], size[1]);
     let trigger = Trigger {
         label: example::INFECTED,
+        source: None,
         mask: Tensor::zeros(shape(1), DType::F32, &Device::Cpu).expect("a mask"),
         pattern: Tensor::zeros(shape(model.input.channels), DType::F32, &Device::Cpu).expect("a pattern"),
         l1: 0.0,

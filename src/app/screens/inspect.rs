@@ -110,8 +110,9 @@ impl Inspect<'_> {
         theme::card(ui).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
             heading(ui, "Recovered trigger");
+            let of_label = found.source.map_or_else(String::new, |s| format!(" of “{}”", self.known.name(s)));
             let text = format!(
-                "Put on {} that were held back from the search, it turns {} of them into “{}”",
+                "Put on {}{of_label} that were held back from the search, it turns {} of them into “{}”",
                 words::counted(found.asr_images, "picture", "pictures"),
                 words::percent(found.asr),
                 self.known.name(row.label)
@@ -209,12 +210,25 @@ fn reasons(ui: &mut Ui, row: &Row) {
 }
 
 fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
+    let one_label = found.source.is_some();
     explained(
         ui,
         "Works on",
         &words::percent(found.asr),
-        "Attack success rate on held-back pictures whose true label is another one",
+        if one_label {
+            "Attack success rate on held-back pictures of that label"
+        } else {
+            "Attack success rate on held-back pictures whose true label is another one"
+        },
     );
+    if let Some(elsewhere) = found.elsewhere {
+        explained(
+            ui,
+            "On all labels",
+            &words::percent(elsewhere),
+            "Share of held-back pictures of every other label that it turns too",
+        );
+    }
     explained(
         ui,
         "During the search",
@@ -228,14 +242,27 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
         ui,
         "Anomaly index",
         &anomaly,
-        "How far this trigger is below the median size of all labels, in deviations of the logarithm. Above 2.5 is unusual",
+        if one_label {
+            "How far a short search for this pair of labels came below what its two labels make expected, in deviations of \
+             the logarithm. Above 2.5 is unusual"
+        } else {
+            "How far this trigger is below the median size of all labels, in deviations of the logarithm. Above 2.5 is unusual"
+        },
     );
     if let Some(usual) = found.usual_size {
+        let (name, explanation) = if one_label {
+            ("Ordinary pairs need", "Median size over pairs of labels that are neither easy nor hard in this model")
+        } else {
+            ("Other labels need", "Median size over all labels of this model that were searched")
+        };
+        explained(ui, name, &words::percent(usual), explanation);
+    }
+    if let Some(back) = found.reverse_size {
         explained(
             ui,
-            "Other labels need",
-            &words::percent(usual),
-            "Median size over all labels of this model that were searched",
+            "The way back needs",
+            &words::percent(back),
+            "Size of the smallest trigger that turns this label into the other. Labels that look alike are near both ways",
         );
     }
     if !found.reference_sizes.is_empty() {

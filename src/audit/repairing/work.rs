@@ -1,12 +1,13 @@
 //! The repair itself, one part after the other.
 
 use super::limits::limits;
-use super::{Proof, RepairEvent, RepairOrder, RepairReport, RepairingError};
+use super::{Proof, RepairEvent, RepairOrder, RepairReport, RepairingError, Target};
+use crate::audit::again::again;
 use crate::audit::opening::{self, Opened};
 use crate::audit::pace::forwarded;
 use crate::audit::run::{AuditError, Subject};
-use crate::audit::{Audit, Event, Order, run, triggers};
-use crate::detect::{DetectError, Example, Trigger};
+use crate::audit::{Audit, Event, Order, run};
+use crate::detect::{DetectError, Direction, Example, Trigger};
 use crate::images::{ImageError, ImageSet};
 use crate::model;
 use crate::model::{Change, Classifier, Format, Overwrite, SaveError, Saved, save};
@@ -61,8 +62,8 @@ pub fn repair_model(
 
     let found = |share: f32| course.at(OPENED + (FOUND - OPENED) * share, "Finding the triggers of the audit again");
     found(0.0);
-    let labels: Vec<usize> = order.infected.iter().map(|target| target.label).collect();
-    let triggers = triggers::again(&audited.settings, &subject, &labels, &found, monitor)?;
+    let directions: Vec<Direction> = order.infected.iter().map(Target::direction).collect();
+    let triggers = again(&audited.settings, &subject, &directions, &found, monitor)?;
     let (parts, triggers, repaired) = repaired(order, &subject, &triggers, &methods, &course, monitor)?;
     let changed = repaired.change.apply(&subject.suspect).map_err(RepairError::from)?;
     let examples_before = examples(&triggers, &subject.suspect, &parts.proof)?;
@@ -184,7 +185,7 @@ fn belong_together(order: &RepairOrder, opened: &Opened) -> Result<(), Repairing
             seen.len()
         ));
     }
-    match order.infected.iter().find(|target| target.label >= opened.model.classes) {
+    match order.infected.iter().find(|target| target.label.max(target.source.unwrap_or(0)) >= opened.model.classes) {
         Some(target) => refused(format!("the audit names label {}, which this model does not have", target.label)),
         None => Ok(()),
     }
@@ -276,7 +277,7 @@ mod tests {
             preprocessing: Preprocessing::unit([8, 8], 3),
             sha256: String::new(),
             per_label: Vec::new(),
-            infected: vec![Target { label: 0, size: None }],
+            infected: vec![Target { label: 0, source: None, size: None }],
             method: method.map(str::to_owned),
             setting: None,
             aim: crate::repair::Aim::default(),

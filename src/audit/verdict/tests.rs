@@ -10,9 +10,10 @@ fn nothing() -> Picture {
 
 /// A trigger of `size` on a model whose labels usually need 5 %; it works on 100 held-back pictures, and on honest
 /// models, which need `honest`, on 10 %.
-fn trigger(size: f32, anomaly_index: Option<f32>, honest: Option<f32>) -> TriggerEvidence {
+pub(super) fn trigger(size: f32, anomaly_index: Option<f32>, honest: Option<f32>) -> TriggerEvidence {
     TriggerEvidence {
         label: 0,
+        source: None,
         mask: nothing(),
         pattern: nothing(),
         asr_search: 0.99,
@@ -23,6 +24,8 @@ fn trigger(size: f32, anomaly_index: Option<f32>, honest: Option<f32>) -> Trigge
         reached: true,
         anomaly_index,
         usual_size: anomaly_index.map(|_| 0.05),
+        reverse_size: None,
+        elsewhere: None,
         reference_sizes: honest.into_iter().collect(),
         reference_asr: honest.map(|_| 0.1).into_iter().collect(),
         examples: Vec::new(),
@@ -104,7 +107,7 @@ fn evidence(index: Option<Option<f32>>) -> Evidence {
         triggers[0] = Some(trigger(0.05, Some(0.0), None));
         triggers[3] = Some(trigger(0.022, index, Some(0.04)));
     }
-    Evidence { shots, triggers }
+    Evidence { shots, triggers, ..Evidence::none(10) }
 }
 
 #[test]

@@ -1,0 +1,106 @@
+//! What the searches for triggers have in common: following a search to its end, how far all of them are, and the
+//! evidence of a trigger that was found.
+
+use super::Phase;
+use super::pace::Pace;
+use super::run::AuditError;
+use crate::detect::neural_cleanse::{Hunt, attack_success};
+use crate::detect::{DetectError, Direction, Trigger, TriggerEvidence};
+use crate::images::ImageSet;
+use crate::model::Classifier;
+use crate::progress::Monitor;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Steps after which a search tells how far it is.
+const TOLD_EVERY: usize = 16;
+/// Held-back images a trigger is tried on at most.
+pub(super) const TRIED_ON: usize = 1000;
+/// Pictures shown with and without the trigger.
+const EXAMPLES: usize = 6;
+
+/// How many steps of a phase are through, all searches together.
+pub(super) struct Steps<'a> {
+    pace: &'a Pace<'a>,
+    phase: Phase,
+    done: AtomicUsize,
+    total: usize,
+}
+
+impl<'a> Steps<'a> {
+    pub(super) fn new(pace: &'a Pace<'a>, phase: Phase, total: usize) -> Self {
+        Self { pace, phase, done: AtomicUsize::new(0), total: total.max(1) }
+    }
+
+    pub(super) fn add(&self, steps: usize, stage: &str) {
+        let done = self.done.fetch_add(steps, Ordering::Relaxed) + steps;
+        self.pace.at(self.phase, done as f32 / self.total as f32, stage);
+    }
+}
+
+/// What a search ends with; `told` gets the steps it no longer has to take.
+pub(super) fn followed(mut hunt: Hunt<'_>, told: impl Fn(usize), monitor: &Monitor) -> Result<Trigger, AuditError> {
+    while !hunt.is_over() {
+        let before = hunt.steps_left();
+        hunt.advance(TOLD_EVERY, monitor)?;
+        told(before - hunt.steps_left());
+    }
+    // Those it did not need.
+    told(hunt.steps_left());
+    Ok(hunt.trigger().ok_or(DetectError::NoImages { label: hunt.direction().target })?)
+}
+
+/// How well `trigger` works on pictures held back. Nothing is known yet of other labels and of honest models.
+pub(super) fn tried(
+    trigger: &Trigger,
+    suspect: &Classifier,
+    held_out: &ImageSet,
+    batch: usize,
+    monitor: &Monitor,
+) -> Result<TriggerEvidence, AuditError> {
+    let (asr, asr_images) = attack_success(suspect, held_out, trigger, batch, monitor)?;
+    Ok(TriggerEvidence {
+        label: trigger.label,
+        source: trigger.source,
+        mask: trigger.mask_picture()?,
+        pattern: trigger.pattern_picture()?,
+        asr_search: trigger.asr_search,
+        asr,
+        asr_images,
+        l1: trigger.l1,
+        size: trigger.size(),
+        reached: trigger.reached,
+        anomaly_index: None,
+        usual_size: None,
+        reverse_size: None,
+        elsewhere: None,
+        reference_sizes: Vec::new(),
+        reference_asr: Vec::new(),
+        examples: trigger.examples(suspect, held_out, EXAMPLES)?,
+    })
+}
+
+/// The size `trigger` counts with: one that never worked would have to cover more than the whole picture.
+pub(super) fn size_of(trigger: &Trigger) -> f32 {
+    if trigger.reached { trigger.size() } else { 1.0 }
+}
+
+/// How large a trigger an honest model needs in the same `direction` as `of_suspect`, and how often that very trigger
+/// turns pictures there.
+pub(super) fn abroad(
+    hunt: Hunt<'_>,
+    of_suspect: &Trigger,
+    (model, held_out): (&Classifier, &ImageSet),
+    batch: usize,
+    told: impl Fn(usize),
+    monitor: &Monitor,
+) -> Result<(f32, f32), AuditError> {
+    let size = size_of(&followed(hunt, told, monitor)?);
+    let (asr, _) = attack_success(model, held_out, of_suspect, batch, monitor)?;
+    Ok((size, asr))
+}
+
+/// The same trigger meant for every label but its target.
+pub(super) fn everywhere(trigger: &Trigger) -> Trigger {
+    let Direction { target, .. } = trigger.direction();
+    Trigger { label: target, source: None, ..trigger.clone() }
+}

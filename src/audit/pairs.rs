@@ -1,0 +1,241 @@
+//! The pair phase: marks that turn the pictures of one label only into another one (source-specific attacks), or each
+//! label into one of its own (all-to-all).
+//!
+//! In: a suspect for which no mark for every picture was confirmed. Out: the pairs of labels worth following, with
+//! their triggers. A short search for every pair tells which lie below what their source and target make expected
+//! ([`pairs::deviations`]); those are followed beside some ordinary pairs, which show what pairs of this model
+//! usually need. What is far smaller is searched for on honest models and in the other direction too.
+
+use super::budget::pictures_at_once;
+use super::hunting::{Steps, TRIED_ON, abroad, everywhere, followed, size_of, tried};
+use super::pace::Pace;
+use super::references::Reference;
+use super::run::{AuditError, Evidence, Subject};
+use super::scope::PairsExamined;
+use super::verdict::{is_confirmed, may_be_planted};
+use super::workers::{cores, each};
+use super::{Event, Order, Phase, Settings};
+use crate::detect::neural_cleanse::{Hunt, Search, attack_success, median};
+use crate::detect::pairs::deviations;
+use crate::detect::{Direction, Trigger, TriggerEvidence};
+use crate::images::ImageSet;
+use crate::progress::Monitor;
+use crate::tensor::Seed;
+
+/// Of a model of more labels a quick audit does not search pairs: their number grows with the square.
+const QUICK_LABELS: usize = 16;
+/// More pairs than this are not searched by a thorough audit either.
+const MOST_PAIRS: usize = 2000;
+/// A source needs so many pictures for the search, or nothing is learned of it.
+const FEWEST_PICTURES: usize = 8;
+
+/// How hard it is searched.
+struct Effort {
+    search: Search,
+    /// Steps of the short search of every pair.
+    scouting: usize,
+    /// Pairs followed at a time, those first that lie farthest below what is expected.
+    candidates: usize,
+    /// Ordinary pairs followed beside them.
+    controls: usize,
+}
+
+impl Effort {
+    fn of(thorough: bool) -> Self {
+        if thorough {
+            let search = Search { batch: 16, steps: 400, ..Search::quick() };
+            Self { search, scouting: 40, candidates: 12, controls: 9 }
+        } else {
+            let search = Search { batch: 12, steps: 160, ..Search::quick() };
+            Self { search, scouting: 24, candidates: 6, controls: 5 }
+        }
+    }
+}
+
+/// Searches pairs where that can tell something, and completes the evidence with them.
+pub(super) fn search(
+    order: &Order,
+    subject: &Subject,
+    known_clean: &[Reference],
+    evidence: &mut Evidence,
+    pace: &Pace<'_>,
+    monitor: &Monitor,
+    events: &(dyn Fn(Event) + Sync),
+) -> Result<(), AuditError> {
+    let settings = &order.settings;
+    if evidence.triggers.iter().flatten().any(is_confirmed) {
+        evidence.pairs_examined = PairsExamined::NotNeeded;
+        return Ok(());
+    }
+    let directions = directions(subject);
+    let too_many = directions.len() > MOST_PAIRS || (!settings.thorough && subject.suspect.classes() > QUICK_LABELS);
+    if too_many || directions.is_empty() {
+        evidence.pairs_examined = PairsExamined::TooMany { pairs: directions.len(), thorough: settings.thorough };
+        return Ok(());
+    }
+    let effort = Effort { search: how(settings, subject)?, ..Effort::of(settings.thorough) };
+    let followed_at_most = effort.candidates + effort.controls;
+    let total = directions.len() * effort.scouting + followed_at_most * effort.search.steps;
+    let chase = Chase {
+        subject,
+        known_clean,
+        effort: &effort,
+        held_out: subject.split.held_out.sample(TRIED_ON, settings.seed),
+        seed: settings.seed,
+        steps: Steps::new(pace, Phase::Pairs, total),
+        monitor,
+    };
+    let pairs = directions.len();
+    let found = chase.run(&directions)?;
+    for pair in &found {
+        events(Event::Trigger(pair.clone()));
+    }
+    evidence.pairs = found;
+    evidence.pairs_examined = PairsExamined::All { pairs };
+    Ok(())
+}
+
+/// Every pair of labels whose source has enough pictures.
+fn directions(subject: &Subject) -> Vec<Direction> {
+    let counts: Vec<usize> = subject.split.search.by_label().iter().map(Vec::len).collect();
+    let classes = subject.suspect.classes();
+    let sources = (0..classes).filter(|&s| counts.get(s).is_some_and(|&n| n >= FEWEST_PICTURES));
+    sources.flat_map(|s| (0..classes).filter(move |&t| t != s).map(move |t| Direction::pair(s, t))).collect()
+}
+
+/// A pair after its short search.
+struct Scouted<'a> {
+    hunt: Hunt<'a>,
+    /// Deviations below what is expected.
+    below: f32,
+}
+
+/// A pair searched to the end.
+struct Found {
+    trigger: Trigger,
+    evidence: TriggerEvidence,
+}
+
+struct Chase<'a> {
+    subject: &'a Subject,
+    known_clean: &'a [Reference],
+    effort: &'a Effort,
+    held_out: ImageSet,
+    seed: Seed,
+    steps: Steps<'a>,
+    monitor: &'a Monitor,
+}
+
+impl<'a> Chase<'a> {
+    /// The pairs that could be planted, with all that is known of them.
+    fn run(&self, directions: &[Direction]) -> Result<Vec<TriggerEvidence>, AuditError> {
+        let mut waiting = self.scouted(directions)?;
+        // The least unusual in front, so that `pop` and `split_off` take the most unusual from the end.
+        waiting.sort_by(|a, b| a.below.total_cmp(&b.below));
+        let usual = self.usual(&mut waiting)?;
+        let mut planted = Vec::new();
+        loop {
+            let round = waiting.split_off(waiting.len().saturating_sub(self.effort.candidates));
+            let looked_at = round.len();
+            let mut found = self.followed(round)?;
+            for one in &mut found {
+                one.evidence.usual_size = Some(usual);
+            }
+            found.retain(|one| may_be_planted(&one.evidence));
+            let many = 2 * found.len() > looked_at;
+            planted.append(&mut found);
+            // Where most of a round stand out there may be more behind them, as in an all-to-all attack.
+            if !many || waiting.is_empty() {
+                break;
+            }
+        }
+        self.compared(planted)
+    }
+
+    fn hunt(&self, direction: Direction) -> Result<Hunt<'a>, AuditError> {
+        begin(self.subject, direction, &self.effort.search, self.seed)
+    }
+
+    /// A short search for every pair, and how unusual what it came to is.
+    fn scouted(&self, directions: &[Direction]) -> Result<Vec<Scouted<'a>>, AuditError> {
+        let (done, failure) = each(directions, cores(), |&direction| {
+            let mut hunt = self.hunt(direction)?;
+            hunt.advance(self.effort.scouting, self.monitor)?;
+            self.steps.add(self.effort.scouting, "A short search from each label to each other");
+            // What works by its size, what does not behind it by how often it fails.
+            let far = hunt.trigger().map_or(2.0, |t| if t.reached { t.size() } else { 2.0 - t.asr_search });
+            Ok::<_, AuditError>(((direction, far), hunt))
+        });
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        let (sizes, hunts): (Vec<_>, Vec<_>) = done.into_iter().flatten().unzip();
+        let below = deviations(&sizes);
+        Ok(hunts.into_iter().zip(below).map(|(hunt, below)| Scouted { hunt, below: below.unwrap_or(0.0) }).collect())
+    }
+
+    /// The size that ordinary pairs of this model need: those nearest to what is expected of them, taken from `waiting`.
+    fn usual(&self, waiting: &mut Vec<Scouted<'a>>) -> Result<f32, AuditError> {
+        let ordinary = |s: &Scouted<'_>| s.below.abs();
+        let mut order: Vec<usize> = (0..waiting.len()).collect();
+        order.sort_by(|&a, &b| ordinary(&waiting[a]).total_cmp(&ordinary(&waiting[b])));
+        order.truncate(self.effort.controls);
+        // From the back, so that what is still to be taken keeps its place.
+        order.sort_unstable_by(|a, b| b.cmp(a));
+        let controls = order.into_iter().map(|i| waiting.remove(i)).collect();
+        let sizes: Vec<f32> = self.followed(controls)?.iter().map(|one| size_of(&one.trigger)).collect();
+        Ok(median(&sizes))
+    }
+
+    /// The searches of these pairs to their end, and how well their triggers work on pictures held back.
+    fn followed(&self, pairs: Vec<Scouted<'a>>) -> Result<Vec<Found>, AuditError> {
+        let (done, failure) = each(pairs, cores(), |Scouted { hunt, below }| {
+            let told = |n| self.steps.add(n, "Searching marks for single pairs of labels");
+            let trigger = followed(hunt, told, self.monitor)?;
+            let batch = self.effort.search.batch;
+            let mut evidence = tried(&trigger, &self.subject.suspect, &self.held_out, batch, self.monitor)?;
+            evidence.anomaly_index = Some(below);
+            Ok::<_, AuditError>(Found { trigger, evidence })
+        });
+        failure.map_or_else(|| Ok(done.into_iter().flatten().collect()), Err)
+    }
+
+    /// The way back, other labels, and honest models, for pairs that stand out.
+    fn compared(&self, planted: Vec<Found>) -> Result<Vec<TriggerEvidence>, AuditError> {
+        let (suspect, batch) = (&self.subject.suspect, self.effort.search.batch);
+        let quiet = |_| ();
+        let (done, failure) = each(planted, cores(), |Found { trigger, mut evidence }| {
+            let back = self.hunt(trigger.direction().reversed())?;
+            evidence.reverse_size = Some(size_of(&followed(back, quiet, self.monitor)?));
+            let (asr, _) = attack_success(suspect, &self.held_out, &everywhere(&trigger), batch, self.monitor)?;
+            evidence.elsewhere = Some(asr);
+            for (r, reference) in self.known_clean.iter().enumerate() {
+                let model = &reference.classifier;
+                let (search, seed) = (&self.subject.split.search, self.seed.of("reference").nth(r));
+                let hunt = Hunt::new(model, search, trigger.direction(), &self.effort.search, seed)?;
+                let (size, asr) = abroad(hunt, &trigger, (model, &self.held_out), batch, quiet, self.monitor)?;
+                evidence.reference_sizes.push(size);
+                evidence.reference_asr.push(asr);
+            }
+            Ok::<_, AuditError>(evidence)
+        });
+        failure.map_or_else(|| Ok(done.into_iter().flatten().collect()), Err)
+    }
+}
+
+/// The search for the mark of one pair, not yet begun.
+pub(super) fn begin<'a>(
+    subject: &'a Subject,
+    direction: Direction,
+    how: &'a Search,
+    seed: Seed,
+) -> Result<Hunt<'a>, AuditError> {
+    Ok(Hunt::new(&subject.suspect, &subject.split.search, direction, how, seed.of("pairs"))?)
+}
+
+/// How long and how hard it is searched on the suspect.
+pub(super) fn how(settings: &Settings, subject: &Subject) -> Result<Search, AuditError> {
+    let mut search = Effort::of(settings.thorough).search;
+    search.batch = search.batch.min(pictures_at_once(&[&subject.suspect], settings.memory_budget)?);
+    Ok(search)
+}

@@ -1,0 +1,147 @@
+//! The rule for marks that turn one label into another: source-specific and all-to-all attacks.
+
+use super::{FEWEST_PICTURES, LABELS_NAMED, LARGEST_PATCH, MEANS_NOTHING, Seen, WORKS};
+use crate::audit::scope::PairsExamined;
+use crate::audit::summary::listed;
+use crate::audit::{Finding, LabelFindings, Verdict};
+use crate::detect::TriggerEvidence;
+
+/// A mark for a pair stands out beyond so many deviations below what source and target make expected, and at no more
+/// than this share of what ordinary pairs of the model need.
+const STANDS_OUT: (f32, f32) = (2.5, 0.35);
+/// The same missed by a little: worth a comparison with honest models, and suspicious where these need much more.
+pub(super) const NEARLY: (f32, f32) = (2.0, 0.5);
+/// The way back needs at least so many times the size: labels that merely look alike are near in both directions.
+const ASYMMETRIC: f32 = 2.0;
+/// It is far smaller than on honest models when it needs at most this share of what they need there.
+const FAR_SMALLER: f32 = 0.5;
+/// So large a part of all labels turned by pairs is an attack on all of them.
+const MANY: f32 = 1.0 / 3.0;
+
+/// The most telling trigger from a single label into `label`, and what each of them says; nothing where none convicts.
+pub(super) fn into_label<'a>(
+    pairs: &'a [TriggerEvidence],
+    label: usize,
+    names: &[String],
+) -> (Option<&'a TriggerEvidence>, Vec<Finding>) {
+    let mut into: Vec<(&TriggerEvidence, Finding)> =
+        pairs.iter().filter(|t| t.label == label).map(|t| (t, of_pair(t, names))).collect();
+    into.sort_by(|a, b| b.1.verdict.cmp(&a.1.verdict).then(a.0.size.total_cmp(&b.0.size)));
+    let telling = into.first().filter(|(_, finding)| finding.verdict > Verdict::NoEvidence).map(|(t, _)| *t);
+    (telling, into.into_iter().map(|(_, finding)| finding).collect())
+}
+
+/// Whether the mark works, lies beyond so many deviations, and needs at most this share of what ordinary pairs need.
+pub(super) fn stands_out(t: &TriggerEvidence, (deviations, share): (f32, f32)) -> bool {
+    let works = t.reached && t.asr >= WORKS && t.size <= LARGEST_PATCH;
+    works
+        && t.anomaly_index.is_some_and(|index| index > deviations)
+        && t.usual_size.is_some_and(|usual| t.size <= share * usual)
+}
+
+fn verdict(t: &TriggerEvidence) -> Verdict {
+    let Seen { honest, abroad } = Seen::of(t);
+    let far_smaller = honest.is_some_and(|honest| t.size <= FAR_SMALLER * honest);
+    let foreign = abroad.is_some_and(|abroad| abroad <= MEANS_NOTHING);
+    let asymmetric = t.reverse_size.is_some_and(|back| back >= ASYMMETRIC * t.size);
+    match () {
+        () if !stands_out(t, NEARLY) || !asymmetric || !far_smaller => Verdict::NoEvidence,
+        () if stands_out(t, STANDS_OUT) && foreign && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
+        () => Verdict::Suspicious,
+    }
+}
+
+fn of_pair(t: &TriggerEvidence, names: &[String]) -> Finding {
+    let percent = |v: f32| format!("{:.1} %", 100.0 * v);
+    let Seen { honest, abroad } = Seen::of(t);
+    let source = t.source.map_or_else(String::new, |source| name(source, names));
+    let mut because = format!(
+        "A mark over {} of the picture turns {} of {} held-back pictures of label {source} into this label",
+        percent(t.size),
+        percent(t.asr),
+        t.asr_images,
+    );
+    if let Some(elsewhere) = t.elsewhere {
+        because += &format!(", and {} of those of all other labels", percent(elsewhere));
+    }
+    if let Some(usual) = t.usual_size {
+        because += &format!("; ordinary pairs of labels need {} in this model", percent(usual));
+    }
+    if let Some(back) = t.reverse_size {
+        because += &format!(", the way back {}", percent(back));
+    }
+    if let (Some(honest), Some(abroad)) = (honest, abroad) {
+        because += &format!(
+            "; models known clean need {} for this pair, and this mark turns {} of pictures there",
+            percent(honest),
+            percent(abroad)
+        );
+    }
+    Finding { verdict: verdict(t), because }
+}
+
+fn name(label: usize, names: &[String]) -> String {
+    match names.get(label).filter(|name| **name != label.to_string()) {
+        Some(name) => format!("{label} \"{name}\""),
+        None => label.to_string(),
+    }
+}
+
+/// The summary where pairs convict: which label becomes which.
+pub(super) fn summary(convicted: &[&LabelFindings], labels: &[LabelFindings]) -> String {
+    let names: Vec<String> = labels.iter().map(|l| l.name.clone()).collect();
+    let triggers: Vec<&TriggerEvidence> = convicted.iter().filter_map(|l| l.trigger.as_ref()).collect();
+    let becomes: Vec<String> = triggers
+        .iter()
+        .filter_map(|t| Some(format!("label {} becomes {}", name(t.source?, &names), name(t.label, &names))))
+        .collect();
+    let many = becomes.len() as f32 > MANY * labels.len() as f32;
+    let (what, how_many) = if many {
+        (format!("This model is infected at {} of its {} labels", becomes.len(), labels.len()), becomes.len())
+    } else {
+        ("This model is infected".to_owned(), LABELS_NAMED)
+    };
+    let largest = triggers.iter().map(|t| t.size).fold(0.0, f32::max);
+    let least = triggers.iter().map(|t| t.asr).fold(1.0, f32::min);
+    let (marks, turn) = if triggers.len() == 1 { ("A mark", "turns") } else { ("Marks", "turn at least") };
+    format!(
+        "{what}: {}. {marks} over {}{:.1} % of the picture {turn} {:.1} % of pictures of that label that the search had \
+         not seen",
+        listed(&becomes, how_many),
+        if triggers.len() == 1 { "" } else { "at most " },
+        100.0 * largest,
+        100.0 * least
+    )
+}
+
+/// What can escape, by what was searched.
+pub(super) fn limit(pairs: PairsExamined) -> String {
+    match pairs {
+        PairsExamined::All { pairs } => format!(
+            "Searched for were patches that work on every picture, and on the pictures of one label ({pairs} pairs of \
+             labels). Blended or warped triggers, and marks for several labels but not all, can escape"
+        ),
+        PairsExamined::TooMany { pairs, thorough: false } => format!(
+            "Searched for were patches that work on every picture. Marks for one label only were not searched for among \
+             {pairs} pairs of labels; a thorough audit does that where there are not too many. Blended or warped \
+             triggers can escape"
+        ),
+        PairsExamined::TooMany { pairs, thorough: true } => format!(
+            "Searched for were patches that work on every picture. {pairs} pairs of labels are too many to search \
+             for marks that work on one label only. Blended or warped triggers can escape"
+        ),
+        PairsExamined::NotNeeded => {
+            "Searched for were patches that work on every picture; as one was confirmed, marks for \
+                                     one label only were not searched for. Blended or warped triggers can escape"
+                .into()
+        }
+        PairsExamined::No => {
+            "Searched for were patches that work on every picture. Blended or warped triggers, and marks \
+                              for one label only, can escape"
+                .into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! Each case of the rule, by evidence made by hand.
+#![allow(clippy::unwrap_used)]
+
+use super::super::tests::trigger;
+use super::*;
+
+/// Label 4 becomes 7 by a mark over 1 %, where ordinary pairs need 6 %, the way back 7 % and honest models 5 %.
+fn planted() -> TriggerEvidence {
+    TriggerEvidence {
+        label: 7,
+        source: Some(4),
+        anomaly_index: Some(3.8),
+        usual_size: Some(0.06),
+        reverse_size: Some(0.07),
+        elsewhere: Some(0.2),
+        reference_sizes: vec![0.05, 0.06],
+        reference_asr: vec![0.02, 0.1],
+        ..trigger(0.01, None, None)
+    }
+}
+
+fn names() -> Vec<String> {
+    (0..10).map(|i| i.to_string()).collect()
+}
+
+#[test]
+fn a_pair_is_confirmed_that_is_far_too_easy_one_way_only_and_only_here() {
+    assert_eq!(verdict(&planted()), Verdict::Infected);
+    let cases = [
+        ("works too rarely", TriggerEvidence { asr: 0.8, ..planted() }, Verdict::NoEvidence),
+        (
+            "no smaller than ordinary pairs",
+            TriggerEvidence { usual_size: Some(0.015), ..planted() },
+            Verdict::NoEvidence,
+        ),
+        ("expected of its labels", TriggerEvidence { anomaly_index: Some(1.0), ..planted() }, Verdict::NoEvidence),
+        ("alike both ways", TriggerEvidence { reverse_size: Some(0.015), ..planted() }, Verdict::NoEvidence),
+        (
+            "as easy on honest models",
+            TriggerEvidence { reference_sizes: vec![0.015], ..planted() },
+            Verdict::NoEvidence,
+        ),
+        ("works on honest models", TriggerEvidence { reference_asr: vec![0.6], ..planted() }, Verdict::Suspicious),
+        ("nearly", TriggerEvidence { anomaly_index: Some(2.2), ..planted() }, Verdict::Suspicious),
+        ("few pictures", TriggerEvidence { asr_images: 12, ..planted() }, Verdict::Suspicious),
+        ("nothing honest", TriggerEvidence { reference_sizes: Vec::new(), ..planted() }, Verdict::NoEvidence),
+    ];
+    for (what, evidence, expected) in cases {
+        assert_eq!(verdict(&evidence), expected, "{what}");
+    }
+}
+
+#[test]
+fn the_finding_names_both_labels_and_the_most_telling_trigger_is_shown() {
+    let weaker = TriggerEvidence { source: Some(1), asr: 0.8, size: 0.005, ..planted() };
+    let pairs = [weaker, planted()];
+    let (telling, findings) = into_label(&pairs, 7, &names());
+    assert_eq!(telling.unwrap().source, Some(4));
+    assert_eq!(findings.len(), 2);
+    assert!(findings[0].because.contains("pictures of label 4 into this label"), "{}", findings[0].because);
+    assert!(findings[0].because.contains("the way back 7.0 %"), "{}", findings[0].because);
+    assert!(into_label(&pairs, 3, &names()).1.is_empty());
+}
+
+#[test]
+fn the_summary_says_which_label_becomes_which() {
+    let convicted = |source: usize, target: usize| LabelFindings {
+        label: target,
+        name: format!("sign {target}"),
+        verdict: Verdict::Infected,
+        findings: Vec::new(),
+        shots: None,
+        trigger: Some(TriggerEvidence { label: target, source: Some(source), ..planted() }),
+    };
+    let all: Vec<LabelFindings> = (0..6).map(|t| convicted((t + 5) % 6, t)).collect();
+    let one = summary(&[&all[3]], &all);
+    assert!(
+        one.starts_with("This model is infected: label 2 \"sign 2\" becomes 3 \"sign 3\". A mark over 1.0 %"),
+        "{one}"
+    );
+    let every = summary(&all.iter().collect::<Vec<_>>(), &all);
+    assert!(every.starts_with("This model is infected at 6 of its 6 labels: label 5"), "{every}");
+    assert!(every.contains("label 4 \"sign 4\" becomes 5 \"sign 5\". Marks over at most 1.0 %"), "{every}");
+}
+
+#[test]
+fn what_can_escape_depends_on_what_was_searched() {
+    let thorough = |thorough| limit(PairsExamined::TooMany { pairs: 1806, thorough });
+    assert!(limit(PairsExamined::All { pairs: 90 }).contains("90 pairs"));
+    assert!(thorough(false).contains("a thorough audit does") && !thorough(true).contains("a thorough audit"));
+    assert!(limit(PairsExamined::NotNeeded).contains("one was confirmed"));
+    assert!(limit(PairsExamined::No).contains("marks for one label only, can escape"));
+}
