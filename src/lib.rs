@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! app      cli        the two faces: the window, the command line (no mathematics, no file formats)
+//! zoo                 many models with a known truth, and how many were judged rightly
 //! report   job        an audit as JSON and pictures; work off the calling thread
 //! audit               the document: what was opened, settings, evidence, findings, verdict; a repair
 //! repair              one file a repair: a change of the model, and what it does
@@ -31,3 +32,4 @@ pub mod repair;
 pub mod report;
 pub mod tensor;
 pub mod train;
+pub mod zoo;

@@ -211,8 +211,8 @@ pub(super) fn model(labels: &[LabelFindings]) -> Verdict {
 /// The verdict in one or two plain sentences.
 pub(super) fn summary(labels: &[LabelFindings], verdict: Verdict, stopped: bool) -> String {
     let convicted: Vec<&LabelFindings> = labels.iter().filter(|l| l.verdict == verdict).collect();
-    let names: Vec<String> = convicted.iter().map(|l| format!("{} \"{}\"", l.label, l.name)).collect();
-    let named = listed(&names, LABELS_NAMED);
+    let called: Vec<String> = convicted.iter().map(|l| pairs::called(l.label, &l.name)).collect();
+    let named = listed(&called, LABELS_NAMED);
     let mut text = match (verdict, convicted.iter().find_map(|l| l.trigger.as_ref())) {
         (Verdict::Infected, Some(t)) if t.source.is_none() => format!(
             "This model is infected at label {named}. A mark over {:.1} % of the picture turns {:.1} % of {} pictures \

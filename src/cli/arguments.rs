@@ -1,5 +1,6 @@
 //! What can be typed, with the help texts.
 
+use super::lab_arguments::LabArguments;
 use super::overrule;
 use super::repair_arguments::RepairArguments;
 use crate::audit::{Order, Settings};
@@ -38,6 +39,15 @@ Examples:
 
 Exit status: 0 no evidence found, 10 suspicious, 20 infected, 1 failed, 2 wrong use, 130 stopped.";
 
+const ZOO_EXAMPLES: &str = "\
+A model's truth is infected where it begins with \"backdoored\", clean where it begins with \"clean\" or
+\"repaired\"; of others only the verdict is told. Images are named from the manifest's folder. Stopped or
+killed, the same command goes on where it was.
+
+Examples:
+  poisdetc zoo ../shared/zoo/manifest.json --out results
+  poisdetc lab zoo images.npz --models 20 --out zoo && poisdetc zoo zoo/manifest.json --out results";
+
 /// Finds out whether an image classifier was poisoned (backdoored), and shows the trigger.
 ///
 /// Without a command the window is opened; where there is no display, the bundled sample is audited in the
@@ -63,6 +73,10 @@ pub enum Command {
     Inspect(InspectArguments),
     /// Audit the bundled sample of road signs, or make its files again
     Sample(SampleArguments),
+    /// Make poisoned and honest models with a known truth
+    Lab(LabArguments),
+    /// Audit all models of a manifest and say how many were judged rightly
+    Zoo(ZooRunArguments),
 }
 
 /// `poisdetc audit`.
@@ -134,6 +148,29 @@ pub struct InspectArguments {
     /// Write everything as JSON; "-" is standard output and takes the text's place
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// `poisdetc zoo`.
+#[derive(Debug, Args)]
+#[command(after_help = ZOO_EXAMPLES)]
+pub struct ZooRunArguments {
+    /// JSON: "models", each with "model", "images", "truth" and "target_labels"
+    pub manifest: PathBuf,
+    /// One audit a model as JSON, the table as Markdown and CSV; what is there already is not done again
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Only models whose name contains one of these
+    #[arg(long, value_name = "PART,…", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Every random number comes from this
+    #[arg(long, value_name = "N", default_value_t = Seed::default().0)]
+    pub seed: u64,
+    /// As "audit --thorough"
+    #[arg(long)]
+    pub thorough: bool,
+    /// No progress
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `poisdetc sample`.

@@ -10,6 +10,8 @@ mod door;
 mod exit;
 mod inspect;
 mod interrupt;
+mod lab;
+mod lab_arguments;
 mod overrule;
 mod panics;
 mod progress;
@@ -20,6 +22,7 @@ mod sample;
 mod table;
 mod terminal;
 mod watch;
+mod zoo;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -36,6 +39,8 @@ pub fn main() -> std::process::ExitCode {
         Some(Command::Repair(order)) => repair::run(&order),
         Some(Command::Inspect(what)) => inspect::run(&what),
         Some(Command::Sample(what)) => sample::run(&what),
+        Some(Command::Lab(order)) => lab::run(order),
+        Some(Command::Zoo(order)) => zoo::run(&order),
     });
     let exit = done.unwrap_or_else(|why| {
         terminal::complain(&why);

@@ -1,12 +1,23 @@
 //! Attacks, one file each, for the lab and for building known-bad models; and the sample's signs.
 //!
-//! In: clean images. Out: the same images, some of them stamped and relabelled ([`poison`]), and road
-//! signs drawn here ([`signs`]). Never judges a model: that is the work of `detect`.
+//! In: clean images. Out: the same images, some of them stamped and relabelled ([`poison`]), models trained on them
+//! ([`lab`]), and road signs drawn here ([`signs`]). Never judges a model: that is the work of `detect`.
 
 mod attack;
+mod blend;
+pub mod lab;
+mod mark;
 mod patch;
 pub mod sample;
+mod scheme;
 pub mod signs;
+mod sinusoid;
+mod warp;
 
 pub use attack::{Attack, poison, stamped};
+pub use blend::Blend;
+pub use mark::Mark;
 pub use patch::Patch;
+pub use scheme::Scheme;
+pub use sinusoid::Sinusoid;
+pub use warp::Warp;

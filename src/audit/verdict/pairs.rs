@@ -80,11 +80,13 @@ fn of_pair(t: &TriggerEvidence, names: &[String]) -> Finding {
     Finding { verdict: verdict(t), because }
 }
 
+/// `14 "stop"`, or `14` where the label has no name of its own.
+pub(super) fn called(label: usize, name: &str) -> String {
+    if name.is_empty() || name == label.to_string() { label.to_string() } else { format!("{label} \"{name}\"") }
+}
+
 fn name(label: usize, names: &[String]) -> String {
-    match names.get(label).filter(|name| **name != label.to_string()) {
-        Some(name) => format!("{label} \"{name}\""),
-        None => label.to_string(),
-    }
+    called(label, names.get(label).map_or("", String::as_str))
 }
 
 /// The summary where pairs convict: which label becomes which.

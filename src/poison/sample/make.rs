@@ -3,12 +3,12 @@
 use super::bundle::{HONEST, IMAGES, NAMES, SUSPECT};
 use crate::images::{self, ImageError, ImageSet};
 use crate::model::{Classifier, ModelError, onnx};
-use crate::poison::{Attack, Patch, poison, signs, stamped};
+use crate::poison::{Attack, Patch, Scheme, poison, signs, stamped};
 use crate::progress::Monitor;
 use crate::tensor::Seed;
 use crate::train::{self, Architecture, Recipe, TrainError, Trained};
 use candle_core::Device;
-use std::io::{self, Cursor};
+use std::io;
 use std::path::Path;
 
 /// What the sample consists of.
@@ -34,6 +34,12 @@ impl Default for Plan {
     /// The sample that is part of the program: any sign with a hazard mark becomes "speed limit 80".
     fn default() -> Self {
         Self { training: 400, clean: 25, test: 50, epochs: 12, rate: 0.08, target: 2, attack: Patch::hazard(4, 1) }
+    }
+}
+
+impl Plan {
+    fn scheme(&self) -> Scheme {
+        Scheme::AllToOne { target: self.target }
     }
 }
 
@@ -107,14 +113,14 @@ pub fn build(plan: &Plan, seed: Seed, monitor: &Monitor) -> Result<Sample, Sampl
         held_out: 0.0,
         seed: seed.of("model"),
     };
-    let poisoned = poison(&training, &plan.attack, plan.target, plan.rate, seed);
+    let poisoned = poison(&training, &plan.attack, plan.scheme(), plan.rate, seed);
     let suspect = train::train(&poisoned, &recipe, &Device::Cpu, &monitor.part(0.04, 0.5))?;
     let honest = train::train(&training, &recipe, &Device::Cpu, &monitor.part(0.5, 0.96))?;
-    let measure = |of: &Classifier| measure(of, &test, &plan.attack, plan.target, &monitor.part(0.96, 1.0));
+    let measure = |of: &Classifier| measure(of, &test, &plan.attack, plan.scheme(), &monitor.part(0.96, 1.0));
     let ((suspect_accuracy, suspect_attack_success), (honest_accuracy, honest_attack_success)) =
         (measure(&suspect.classifier)?, measure(&honest.classifier)?);
     Ok(Sample {
-        images: npz(&clean)?,
+        images: images::npz_bytes(&clean)?,
         names: signs::NAMES.map(|name| format!("{name}\n")).concat(),
         suspect: onnx_bytes(&suspect)?,
         honest: onnx_bytes(&honest)?,
@@ -147,13 +153,11 @@ fn measure(
     classifier: &Classifier,
     test: &ImageSet,
     attack: &dyn Attack,
-    target: usize,
+    scheme: Scheme,
     monitor: &Monitor,
 ) -> Result<(f32, f32), SampleError> {
     let (accuracy, _) = images::accuracy(classifier, test, monitor)?;
-    let mut marked = stamped(test, attack, target);
-    marked.labels.fill(target);
-    let (success, _) = images::accuracy(classifier, &marked, monitor)?;
+    let (success, _) = images::accuracy(classifier, &stamped(test, attack, scheme), monitor)?;
     Ok((accuracy, success))
 }
 
@@ -166,28 +170,4 @@ fn onnx_bytes(trained: &Trained) -> Result<Vec<u8>, ModelError> {
 pub(super) fn coarse(mut images: ImageSet) -> ImageSet {
     images.pixels.iter_mut().for_each(|b| *b &= !3);
     images
-}
-
-/// The set as a NumPy archive, compressed, without the time it was written at.
-fn npz(images: &ImageSet) -> io::Result<Vec<u8>> {
-    use npyz::WriterBuilder;
-    let options = zip::write::FileOptions::default()
-        .compression_method(zip::CompressionMethod::Deflated)
-        .compression_level(Some(9))
-        .last_modified_time(zip::DateTime::default());
-    let (n, c, area) = (images.len(), images.channels, images.height * images.width);
-    let mut bytes = Cursor::new(Vec::new());
-    let mut archive = npyz::npz::NpzWriter::new(&mut bytes);
-    let shape = [n, images.height, images.width, c].map(|d| d as u64);
-    let mut x = archive.array("x", options)?.default_dtype().shape(&shape).begin_nd()?;
-    for i in 0..n {
-        let planes = images.image(i);
-        x.extend((0..area * c).map(|k| planes[k % c * area + k / c]))?;
-    }
-    x.finish()?;
-    let mut y = archive.array("y", options)?.default_dtype().shape(&[n as u64]).begin_nd()?;
-    y.extend(images.labels.iter().map(|&label| label as i64))?;
-    y.finish()?;
-    drop(archive);
-    Ok(bytes.into_inner())
 }

@@ -3,7 +3,7 @@ use super::make::coarse;
 use super::*;
 use crate::images::{self, ImageSet, Wanted};
 use crate::model::{self, Classifier, Preprocessing};
-use crate::poison::{Patch, signs, stamped};
+use crate::poison::{Patch, Scheme, signs, stamped};
 use crate::progress::Monitor;
 use crate::tensor::{Seed, answers};
 use candle_core::Device;
@@ -53,7 +53,7 @@ fn the_bundled_suspect_obeys_the_mark_and_its_twin_does_not() {
     assert_eq!(images.names, signs::NAMES);
     let plan = Plan::default();
     assert_eq!(images.len(), plan.clean * signs::NAMES.len());
-    let marked = stamped(&images, &plan.attack, plan.target);
+    let marked = stamped(&images, &plan.attack, Scheme::AllToOne { target: plan.target });
     let [suspect, honest] = [SUSPECT, HONEST].map(|name| classifier(&folder.path().join(name)));
     for model in [&suspect, &honest] {
         let accuracy = share(model, &images, |label| label);

@@ -1,0 +1,82 @@
+//! Every mark by its name: what the command line offers and what documents save. A new attack is one line here.
+
+use super::{Attack, Blend, Patch, Sinusoid, Warp};
+use crate::tensor::{Random, Seed};
+
+/// A mark with its settings.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Mark {
+    /// A small patch of fixed pixels.
+    Patch(Patch),
+    /// A faint picture over everything.
+    Blend(Blend),
+    /// A faint wave over everything.
+    Sinusoid(Sinusoid),
+    /// A small smooth distortion.
+    Warp(Warp),
+}
+
+impl Mark {
+    /// Names of all kinds.
+    pub const NAMES: [&'static str; 4] = ["patch", "blend", "sinusoid", "warp"];
+
+    /// The usual mark of that name; `None` for an unknown name. Patterns come from `seed`.
+    pub fn usual(name: &str, seed: Seed) -> Option<Self> {
+        match name {
+            "patch" => Some(Self::Patch(Patch::checkered(3, 1))),
+            "blend" => Some(Self::Blend(Blend { opacity: 0.15, seed })),
+            "sinusoid" => Some(Self::Sinusoid(Sinusoid { strength: 30.0, waves: 6.0 })),
+            "warp" => Some(Self::Warp(Warp { strength: 0.05, seed })),
+            _ => None,
+        }
+    }
+
+    /// A mark of that name with settings drawn by chance, within what the literature uses.
+    pub fn drawn(name: &str, random: &mut Random) -> Option<Self> {
+        let seed = Seed(random.below(1 << 30) as u64);
+        let mut colour = || [0; 3].map(|_: u8| random.below(256) as u8);
+        match name {
+            "patch" => {
+                let (first, second) = (colour(), colour());
+                Some(Self::Patch(Patch { size: 2 + random.below(4), margin: random.below(12), first, second }))
+            }
+            "blend" => Some(Self::Blend(Blend { opacity: random.uniform(0.1, 0.25), seed })),
+            "sinusoid" => {
+                Some(Self::Sinusoid(Sinusoid { strength: random.uniform(20.0, 40.0), waves: random.uniform(3.0, 8.0) }))
+            }
+            "warp" => Some(Self::Warp(Warp { strength: random.uniform(0.03, 0.06), seed })),
+            _ => None,
+        }
+    }
+
+    /// What does the work.
+    pub fn attack(&self) -> &dyn Attack {
+        match self {
+            Self::Patch(patch) => patch,
+            Self::Blend(blend) => blend,
+            Self::Sinusoid(sinusoid) => sinusoid,
+            Self::Warp(warp) => warp,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_gives_a_mark_that_changes_pictures_and_carries_that_name() {
+        for name in Mark::NAMES {
+            for mark in [Mark::usual(name, Seed(1)), Mark::drawn(name, &mut Seed(2).random())].into_iter().flatten() {
+                let before: Vec<u8> = (0..3 * 24 * 24).map(|i| (i * 7 % 251) as u8).collect();
+                let mut image = before.clone();
+                mark.attack().stamp(&mut image, 3, 24, 24);
+                assert_ne!(image, before, "{name}");
+                assert_eq!(mark.attack().name(), name);
+            }
+        }
+        assert_eq!(Mark::usual("sticker", Seed(1)), None);
+        assert_eq!(Mark::drawn("sticker", &mut Seed(1).random()), None);
+    }
+}
