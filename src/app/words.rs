@@ -14,6 +14,7 @@ pub fn phase(phase: Phase) -> &'static str {
         Phase::References => "Preparing reference models",
         Phase::Shots => "Detecting",
         Phase::Triggers => "Recovering triggers",
+        Phase::Blends => "Looking for faint patterns",
         Phase::Pairs => "Looking at pairs of labels",
         Phase::Verdict => "Weighing the evidence",
     }

@@ -5,26 +5,32 @@ use super::hunting::followed;
 use super::run::{AuditError, Subject};
 use super::workers::{cores, each};
 use super::{Settings, pairs, triggers};
-use crate::detect::{Direction, Trigger};
+use crate::detect::{Direction, Shape, Trigger};
 use crate::progress::Monitor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The triggers that an audit with these settings found in `directions`. `told` gets the share that is done.
+/// The triggers of these directions and shapes that an audit with these settings found. `told` gets the share that is done.
 pub(super) fn again(
     settings: &Settings,
     subject: &Subject,
-    directions: &[Direction],
+    targets: &[(Direction, Shape)],
     told: &(dyn Fn(f32) + Sync),
     monitor: &Monitor,
 ) -> Result<Vec<Trigger>, AuditError> {
-    let (of_labels, of_pairs) = (triggers::how(settings, subject)?, pairs::how(settings, subject)?);
-    let steps = |direction: &Direction| if direction.source.is_some() { of_pairs.steps } else { of_labels.steps };
-    let (done, total) = (AtomicUsize::new(0), directions.iter().map(steps).sum::<usize>().max(1));
-    let (found, failure) = each(directions, cores(), |&direction| {
+    let [patches, blends] = [Shape::Patch, Shape::Blend].map(|shape| triggers::how(shape, settings, subject));
+    let (patches, blends, of_pairs) = (patches?, blends?, pairs::how(settings, subject)?);
+    let how = |&(direction, shape): &(Direction, Shape)| match (direction.source, shape) {
+        (Some(_), _) => &of_pairs,
+        (None, Shape::Patch) => &patches,
+        (None, Shape::Blend) => &blends,
+    };
+    let (done, total) = (AtomicUsize::new(0), targets.iter().map(|t| how(t).steps).sum::<usize>().max(1));
+    let (found, failure) = each(targets, cores(), |target| {
         let moved = |n| told((done.fetch_add(n, Ordering::Relaxed) + n) as f32 / total as f32);
+        let direction = target.0;
         let hunt = match direction.source {
-            Some(_) => pairs::begin(subject, direction, &of_pairs, settings.seed)?,
-            None => triggers::begin(subject, direction.target, &of_labels, settings.seed)?,
+            Some(_) => pairs::begin(subject, direction, how(target), settings.seed)?,
+            None => triggers::begin(subject, direction.target, how(target), settings.seed)?,
         };
         followed(hunt, moved, monitor)
     });

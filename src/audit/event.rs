@@ -17,6 +17,8 @@ pub enum Phase {
     Shots,
     /// Searching triggers that work on every picture.
     Triggers,
+    /// Searching faint patterns over the whole picture.
+    Blends,
     /// Searching triggers that work on one label only.
     Pairs,
     /// Putting the evidence together.

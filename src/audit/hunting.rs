@@ -61,6 +61,7 @@ pub(super) fn tried(
     Ok(TriggerEvidence {
         label: trigger.label,
         source: trigger.source,
+        shape: trigger.shape,
         mask: trigger.mask_picture()?,
         pattern: trigger.pattern_picture()?,
         asr_search: trigger.asr_search,

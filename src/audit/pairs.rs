@@ -63,7 +63,7 @@ pub(super) fn search(
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<(), AuditError> {
     let settings = &order.settings;
-    if evidence.triggers.iter().flatten().any(is_confirmed) {
+    if evidence.triggers.iter().chain(&evidence.blends).flatten().any(is_confirmed) {
         evidence.pairs_examined = PairsExamined::NotNeeded;
         return Ok(());
     }
@@ -133,23 +133,22 @@ impl<'a> Chase<'a> {
         // The least unusual in front, so that `pop` and `split_off` take the most unusual from the end.
         waiting.sort_by(|a, b| a.below.total_cmp(&b.below));
         let usual = self.usual(&mut waiting)?;
-        let mut planted = Vec::new();
-        loop {
-            let round = waiting.split_off(waiting.len().saturating_sub(self.effort.candidates));
-            let looked_at = round.len();
-            let mut found = self.followed(round)?;
+        let mut all = Vec::new();
+        while !waiting.is_empty() {
+            let mut found = self.followed(waiting.split_off(waiting.len().saturating_sub(self.effort.candidates)))?;
             for one in &mut found {
                 one.evidence.usual_size = Some(usual);
             }
             found.retain(|one| may_be_planted(&one.evidence));
-            let many = 2 * found.len() > looked_at;
-            planted.append(&mut found);
-            // Where most of a round stand out there may be more behind them, as in an all-to-all attack.
-            if !many || waiting.is_empty() {
+            let known = self.compared(found)?;
+            // Behind a pair that is confirmed there may be more, as in an all-to-all attack.
+            let go_on = known.iter().any(is_confirmed);
+            all.extend(known);
+            if !go_on {
                 break;
             }
         }
-        self.compared(planted)
+        Ok(all)
     }
 
     fn hunt(&self, direction: Direction) -> Result<Hunt<'a>, AuditError> {

@@ -14,7 +14,7 @@ pub use error::RepairingError;
 pub use work::{check_destination, export, repair_model};
 
 use super::{Audit, LabelFindings, Order, Verdict};
-use crate::detect::{Direction, Example};
+use crate::detect::{Direction, Example, Shape};
 use crate::model::{Change, Overwrite, Preprocessing, Saved};
 use crate::repair::{Aim, Attempt, Choices, Measured, Point};
 use std::path::PathBuf;
@@ -27,6 +27,8 @@ pub struct Target {
     pub label: usize,
     /// The only label whose pictures do, where the audit named one.
     pub source: Option<usize>,
+    /// What kind of trigger was found.
+    pub shape: Shape,
     /// Share of the picture that the audit's trigger covers, where it named one.
     pub size: Option<f32>,
 }
@@ -35,12 +37,17 @@ impl Target {
     /// Of a label that an audit called infected.
     pub fn of(label: &LabelFindings) -> Self {
         let trigger = label.trigger.as_ref();
-        Self { label: label.label, source: trigger.and_then(|t| t.source), size: trigger.map(|t| t.size) }
+        Self {
+            label: label.label,
+            source: trigger.and_then(|t| t.source),
+            shape: trigger.map_or_else(Shape::default, |t| t.shape),
+            size: trigger.map(|t| t.size),
+        }
     }
 
-    /// Which pictures become the label.
-    pub fn direction(&self) -> Direction {
-        Direction { source: self.source, target: self.label }
+    /// Which pictures become the label, by which kind of trigger.
+    pub fn searched(&self) -> (Direction, Shape) {
+        (Direction { source: self.source, target: self.label }, self.shape)
     }
 }
 

@@ -7,7 +7,7 @@ use super::verdict::Examined;
 use super::{
     Audit, Event, ImagesSummary, LabelFindings, Order, Phase, opening, pairs, references, shots, triggers, verdict,
 };
-use crate::detect::{DetectError, ShotEvidence, TriggerEvidence};
+use crate::detect::{DetectError, Shape, ShotEvidence, TriggerEvidence};
 use crate::images::{Discovery, ImageSet, Split};
 use crate::model::{Classifier, Preprocessing};
 use crate::progress::{Monitor, Stopped};
@@ -59,6 +59,8 @@ pub(super) struct Subject {
 pub(super) struct Evidence {
     pub(super) shots: Vec<Option<ShotEvidence>>,
     pub(super) triggers: Vec<Option<TriggerEvidence>>,
+    /// Faint patterns over the whole picture.
+    pub(super) blends: Vec<Option<TriggerEvidence>>,
     /// Pairs of labels that stood out.
     pub(super) pairs: Vec<TriggerEvidence>,
     pub(super) pairs_examined: PairsExamined,
@@ -69,6 +71,7 @@ impl Evidence {
         Self {
             shots: vec![None; classes],
             triggers: vec![None; classes],
+            blends: vec![None; classes],
             pairs: Vec::new(),
             pairs_examined: PairsExamined::No,
         }
@@ -135,7 +138,9 @@ fn examine(
     pace.begin(Phase::Shots);
     shots::fire(order, subject, known_clean, evidence, pace, monitor, events)?;
     pace.begin(Phase::Triggers);
-    triggers::search(order, subject, known_clean, evidence, pace, monitor, events)?;
+    triggers::search(Shape::Patch, order, subject, known_clean, evidence, pace, monitor, events)?;
+    pace.begin(Phase::Blends);
+    triggers::search(Shape::Blend, order, subject, known_clean, evidence, pace, monitor, events)?;
     pace.begin(Phase::Pairs);
     pairs::search(order, subject, known_clean, evidence, pace, monitor, events)
 }
@@ -149,6 +154,7 @@ fn expected(order: &Order) -> Vec<(Phase, f32)> {
         (Phase::References, 12.0),
         (Phase::Shots, 40.0 * slow),
         (Phase::Triggers, 40.0 * slow),
+        (Phase::Blends, 20.0 * slow),
         (Phase::Pairs, 25.0 * slow),
     ]
 }

@@ -1,5 +1,5 @@
-//! The trigger phase: the smallest trigger towards every label that stands out, how well it works on
-//! images held back, and how large it would have to be on models known clean.
+//! The trigger phases: the smallest patch, and where none is confirmed the faintest blend, towards every label that
+//! stands out, how well it works on images held back, and how large it would have to be on models known clean.
 
 use super::budget::pictures_at_once;
 use super::hunting::{Steps, TRIED_ON, abroad, followed, size_of, tried};
@@ -7,20 +7,53 @@ use super::pace::Pace;
 use super::references::Reference;
 use super::run::{AuditError, Evidence, Subject};
 use super::scope::looked_at_closely;
+use super::verdict::is_confirmed;
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, anomaly_indices, median};
-use crate::detect::{Direction, Trigger, TriggerEvidence};
+use crate::detect::{Direction, Shape, Trigger, TriggerEvidence};
 use crate::progress::Monitor;
 use crate::tensor::Seed;
 
 /// Labels whose size is compared with models known clean: the smallest triggers.
 const COMPARED: usize = 4;
-/// Steps of the short search that chooses the labels of a larger model.
-const SCOUTING_STEPS: usize = 64;
 
-/// Searches triggers and completes the evidence with them.
+/// What is told of a search, and how it differs by the shape of the trigger.
+struct Kind {
+    phase: Phase,
+    /// Steps of the short search that chooses the labels of a larger model.
+    scouting: usize,
+    short: &'static str,
+    whole: &'static str,
+    abroad: &'static str,
+}
+
+impl Kind {
+    fn of(shape: Shape) -> Self {
+        match shape {
+            Shape::Patch => Self {
+                phase: Phase::Triggers,
+                scouting: 64,
+                short: "A short search at every label",
+                whole: "Searching the smallest trigger of each label",
+                abroad: "The same search on models known clean",
+            },
+            Shape::Blend => Self {
+                phase: Phase::Blends,
+                scouting: 40,
+                short: "A short search for a faint pattern at every label",
+                whole: "Searching the faintest pattern of each label",
+                abroad: "The same search for patterns on models known clean",
+            },
+        }
+    }
+}
+
+/// Searches triggers of one shape and completes the evidence with them. Blends are only searched where no patch is
+/// confirmed: a patch is found by that search as well, and one trigger is enough for a verdict.
+#[allow(clippy::too_many_arguments, reason = "what every phase gets, and the shape")]
 pub(super) fn search(
+    shape: Shape,
     order: &Order,
     subject: &Subject,
     known_clean: &[Reference],
@@ -29,20 +62,24 @@ pub(super) fn search(
     monitor: &Monitor,
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<(), AuditError> {
-    let settings = &order.settings;
-    let how = how(settings, subject)?;
+    let (settings, kind) = (&order.settings, Kind::of(shape));
+    if shape == Shape::Blend && evidence.triggers.iter().flatten().any(is_confirmed) {
+        return Ok(());
+    }
+    let how = how(shape, settings, subject)?;
+    let seed = seed(shape, settings.seed);
     let classes = subject.suspect.classes();
     let wanted = looked_at_closely(classes, settings.thorough);
     let compared = COMPARED.min(wanted) * known_clean.len();
-    let scouting = if wanted < classes { SCOUTING_STEPS } else { 0 };
+    let scouting = if wanted < classes { kind.scouting } else { 0 };
     let total = classes * scouting + wanted * (how.steps - scouting) + compared * how.steps;
-    let steps = Steps::new(pace, Phase::Triggers, total);
+    let steps = Steps::new(pace, kind.phase, total);
 
-    let hunts = begun(subject, &how, settings.seed)?;
-    let hunts = if wanted < classes { scouted(hunts, wanted, &steps, monitor)? } else { hunts };
+    let begun: Result<Vec<_>, _> = (0..classes).map(|label| begin(subject, label, &how, settings.seed)).collect();
+    let hunts = if wanted < classes { scouted(begun?, wanted, &kind, &steps, monitor)? } else { begun? };
     let held_out = subject.split.held_out.sample(TRIED_ON, settings.seed);
     let (done, failure) = each(hunts, cores(), |hunt| {
-        let told = |n| steps.add(n, "Searching the smallest trigger of each label");
+        let told = |n| steps.add(n, kind.whole);
         let trigger = followed(hunt, told, monitor)?;
         let found = tried(&trigger, &subject.suspect, &held_out, how.batch, monitor)?;
         events(Event::Trigger(found.clone()));
@@ -60,9 +97,9 @@ pub(super) fn search(
     let failure = failure.or_else(|| {
         let (seen, failure) = each(&comparisons, cores(), |&(i, r)| {
             let (label, model) = (found[i].1.label, &known_clean[r].classifier);
-            let seed = settings.seed.of("reference").nth(r);
+            let seed = seed.of("reference").nth(r);
             let hunt = Hunt::new(model, &subject.split.search, Direction::all_to(label), &how, seed)?;
-            let told = |n| steps.add(n, "The same search on models known clean");
+            let told = |n| steps.add(n, kind.abroad);
             abroad(hunt, &found[i].0, (model, &held_out), how.batch, told, monitor)
         });
         for ((i, _), (size, asr)) in comparisons.iter().zip(seen).filter_map(|(at, seen)| Some((at, seen?))) {
@@ -74,16 +111,33 @@ pub(super) fn search(
     for (_, trigger) in found {
         events(Event::Trigger(trigger.clone()));
         let label = trigger.label;
-        evidence.triggers[label] = Some(trigger);
+        let place = match shape {
+            Shape::Patch => &mut evidence.triggers,
+            Shape::Blend => &mut evidence.blends,
+        };
+        place[label] = Some(trigger);
     }
     failure.map_or(Ok(()), Err)
 }
 
 /// How long and how hard it is searched on the suspect.
-pub(super) fn how(settings: &Settings, subject: &Subject) -> Result<Search, AuditError> {
-    let mut how = if settings.thorough { Search::thorough() } else { Search::quick() };
+pub(super) fn how(shape: Shape, settings: &Settings, subject: &Subject) -> Result<Search, AuditError> {
+    let mut how = match (shape, settings.thorough) {
+        (Shape::Patch, false) => Search::quick(),
+        // A pattern over everything settles sooner than a mask that has to find its place.
+        (Shape::Blend, false) => Search { shape, batch: 24, steps: 160, ..Search::quick() },
+        (_, true) => Search { shape, ..Search::thorough() },
+    };
     how.batch = how.batch.min(pictures_at_once(&[&subject.suspect], settings.memory_budget)?);
     Ok(how)
+}
+
+/// Each shape has its own random numbers, so that one search does not shift those of another.
+fn seed(shape: Shape, seed: Seed) -> Seed {
+    match shape {
+        Shape::Patch => seed,
+        Shape::Blend => seed.of("blend"),
+    }
 }
 
 /// The search for the trigger of one label of the suspect, not yet begun.
@@ -91,14 +145,10 @@ pub(super) fn begin<'a>(
     subject: &'a Subject,
     label: usize,
     how: &'a Search,
-    seed: Seed,
+    of_audit: Seed,
 ) -> Result<Hunt<'a>, AuditError> {
+    let seed = seed(how.shape, of_audit);
     Ok(Hunt::new(&subject.suspect, &subject.split.search, Direction::all_to(label), how, seed)?)
-}
-
-/// A search for every label that none has begun.
-fn begun<'a>(subject: &'a Subject, how: &'a Search, seed: Seed) -> Result<Vec<Hunt<'a>>, AuditError> {
-    (0..subject.suspect.classes()).map(|label| begin(subject, label, how, seed)).collect()
 }
 
 /// The searches worth going on with, in the order of their labels: those that got furthest in some steps.
@@ -107,12 +157,13 @@ fn begun<'a>(subject: &'a Subject, how: &'a Search, seed: Seed) -> Result<Vec<Hu
 fn scouted<'a>(
     hunts: Vec<Hunt<'a>>,
     wanted: usize,
+    kind: &Kind,
     steps: &Steps<'_>,
     monitor: &Monitor,
 ) -> Result<Vec<Hunt<'a>>, AuditError> {
     let (done, failure) = each(hunts, cores(), |mut hunt| {
-        hunt.advance(SCOUTING_STEPS, monitor)?;
-        steps.add(SCOUTING_STEPS, "A short search at every label");
+        hunt.advance(kind.scouting, monitor)?;
+        steps.add(kind.scouting, kind.short);
         // What works by its size, what does not behind it by how often it fails.
         let far = hunt.trigger().map_or(f32::INFINITY, |t| if t.reached { t.size() } else { 2.0 - t.asr_search });
         Ok::<_, AuditError>((far, hunt))

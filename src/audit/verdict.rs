@@ -3,6 +3,7 @@
 //! In: what the detectors saw of each label. Out: a verdict a label with its reasons, the verdict on
 //! the model, and what was not examined. The rule, on one page, is in `docs/verdict.md`.
 
+mod blends;
 mod pairs;
 
 use super::references::Reference;
@@ -12,7 +13,7 @@ use super::summary::listed;
 use super::{Finding, ImagesSummary, LabelFindings, Verdict};
 use crate::detect::neural_cleanse::{anomaly_indices, median};
 use crate::detect::poisdetc::{REACHED, SHARE};
-use crate::detect::{ShotEvidence, TriggerEvidence};
+use crate::detect::{Shape, ShotEvidence, TriggerEvidence};
 
 /// A trigger works when it turns at least this share of held-back pictures.
 pub const WORKS: f32 = 0.85;
@@ -60,7 +61,9 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         if let Some(trigger) = trigger {
             findings.extend(of_trigger(trigger));
         }
-        let (telling, of_pairs) = pairs::into_label(&evidence.pairs, label, names);
+        let blend = evidence.blends[label].as_ref();
+        findings.extend(blend.map(blends::finding));
+        let (pair, of_pairs) = pairs::into_label(&evidence.pairs, label, names);
         findings.extend(of_pairs);
         if let Some(shots) = shots {
             let doubted = searched && !trigger.as_ref().is_some_and(nearly_stands_out);
@@ -68,15 +71,21 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         }
         findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
         let verdict = findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::NoEvidence);
-        let trigger = telling.or(trigger.as_ref()).cloned();
+        let blend = blend.filter(|blend| blends::verdict(blend) > Verdict::NoEvidence);
+        let trigger = pair.or(blend).or(trigger.as_ref()).cloned();
         LabelFindings { label, name: name.clone(), verdict, findings, shots: shots.clone(), trigger }
     })
     .collect()
 }
 
-/// Whether a trigger for every picture is confirmed, so that nothing else is needed to call the model infected.
+/// Whether a trigger is confirmed, so that nothing else is needed to call the model infected.
 pub(super) fn is_confirmed(t: &TriggerEvidence) -> bool {
-    of_trigger(t).iter().any(|finding| finding.verdict == Verdict::Infected)
+    let verdict = match (t.source, t.shape) {
+        (Some(_), _) => pairs::verdict(t),
+        (None, Shape::Blend) => blends::verdict(t),
+        (None, Shape::Patch) => return of_trigger(t).iter().any(|f| f.verdict == Verdict::Infected),
+    };
+    verdict == Verdict::Infected
 }
 
 /// Whether a trigger for one source is small enough to be compared with honest models.
@@ -214,6 +223,13 @@ pub(super) fn summary(labels: &[LabelFindings], verdict: Verdict, stopped: bool)
     let called: Vec<String> = convicted.iter().map(|l| pairs::called(l.label, &l.name)).collect();
     let named = listed(&called, LABELS_NAMED);
     let mut text = match (verdict, convicted.iter().find_map(|l| l.trigger.as_ref())) {
+        (Verdict::Infected, Some(t)) if t.shape == Shape::Blend => format!(
+            "This model is infected at label {named}. A faint pattern over the whole picture, {:.1} % strong, turns \
+             {:.1} % of {} pictures it had not seen into that label",
+            100.0 * t.size,
+            100.0 * t.asr,
+            t.asr_images
+        ),
         (Verdict::Infected, Some(t)) if t.source.is_none() => format!(
             "This model is infected at label {named}. A mark over {:.1} % of the picture turns {:.1} % of {} pictures \
              it had not seen into that label",

@@ -43,7 +43,8 @@ fn poison(order: PoisonArguments) -> Result<Exit> {
             epochs: order.epochs as usize, // at most 1000, which clap saw to
             batch: 32,
             learning_rate: 4e-3,
-            augment: true,
+            // Marks are stamped before a picture would be changed again, and faint ones would be lost.
+            augment: false,
             held_out: 0.0,
             seed: Seed(order.seed),
         };

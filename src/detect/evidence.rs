@@ -1,5 +1,6 @@
 //! Plain data out of every detector; screen, report, JSON and tests read the same structs.
 
+use super::Shape;
 use serde::{Deserialize, Serialize};
 
 /// A small picture or plane with values in `[0, 1]`, `[channels, height, width]`, 1 or 3 channels.
@@ -49,6 +50,9 @@ pub struct TriggerEvidence {
     /// The true label of these pictures; `None` where it is every other label.
     #[serde(default)]
     pub source: Option<usize>,
+    /// What kind of trigger was searched.
+    #[serde(default)]
+    pub shape: Shape,
     /// Where the trigger covers the picture, one channel: 1 covers wholly.
     pub mask: Picture,
     /// What it covers it with.
@@ -59,9 +63,10 @@ pub struct TriggerEvidence {
     pub asr: f32,
     /// How many held-back images that is.
     pub asr_images: usize,
-    /// Sum of the mask, in pixels.
+    /// Sum of the mask, in pixels; of a blend, of its squares.
     pub l1: f32,
-    /// Sum of the mask over the area of the picture, in `[0, 1]`.
+    /// Share of the picture that is covered, in `[0, 1]`; of a blend, how strong the pattern is (the root of the
+    /// mask's mean square).
     pub size: f32,
     /// Whether the search found a mask that works; otherwise this is the nearest it came.
     pub reached: bool,

@@ -12,4 +12,4 @@ mod trigger;
 pub use error::DetectError;
 pub use evidence::{Example, Picture, ShotEvidence, TriggerEvidence};
 pub use rank::lower_than;
-pub use trigger::{Direction, Trigger};
+pub use trigger::{Direction, Shape, Trigger};

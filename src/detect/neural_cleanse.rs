@@ -8,7 +8,7 @@
 //! as small, medians of even counts are means of the middle two, and a deviation of zero gives no
 //! index. Never decides.
 
-use super::{DetectError, Direction, Trigger};
+use super::{DetectError, Direction, Shape, Trigger};
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
@@ -40,6 +40,8 @@ const TO_SIGMA: f32 = 1.4826;
 /// How long and how hard to search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Search {
+    /// Which masks count as small.
+    pub shape: Shape,
     /// Images a step.
     pub batch: usize,
     /// At most this many steps.
@@ -53,12 +55,12 @@ pub struct Search {
 impl Search {
     /// A few seconds a label on a small network.
     pub fn quick() -> Self {
-        Self { batch: 32, steps: 240, success: 0.98, rest: 14 }
+        Self { shape: Shape::Patch, batch: 32, steps: 240, success: 0.98, rest: 14 }
     }
 
     /// Until nothing moves any more.
     pub fn thorough() -> Self {
-        Self { batch: 32, steps: 1000, success: 0.99, rest: 30 }
+        Self { shape: Shape::Patch, batch: 32, steps: 1000, success: 0.99, rest: 30 }
     }
 }
 
@@ -129,7 +131,8 @@ impl<'a> Hunt<'a> {
             }
             monitor.check()?;
             let x = self.batches.next(&device)?;
-            let (mask, pattern, right) = self.state.step(self.model, &x, self.direction.target, self.control.cost)?;
+            let (mask, pattern, right) =
+                self.state.step(self.model, &x, self.direction.target, (self.search.shape, self.control.cost))?;
             self.steps += 1;
             self.hits += right;
             self.seen += x.dim(0)?;
@@ -166,10 +169,12 @@ impl<'a> Hunt<'a> {
         let rate = self.hits as f32 / self.seen as f32;
         (self.hits, self.seen) = (0, 0);
         let reached = rate >= self.search.success;
-        let l1 = mask.sum_all()?.to_scalar::<f32>()?;
+        let shape = self.search.shape;
+        let l1 = shape.sum(&mask)?.to_scalar::<f32>()?;
         let found = Trigger {
             label: self.direction.target,
             source: self.direction.source,
+            shape,
             mask,
             pattern,
             l1,
@@ -260,13 +265,13 @@ impl Descent {
         model: &Classifier,
         x: &Tensor,
         label: usize,
-        cost: f64,
+        (shape, cost): (Shape, f64),
     ) -> Result<(Tensor, Tensor, usize), DetectError> {
         let (u, v) = (Var::from_tensor(&self.mask)?, Var::from_tensor(&self.pattern)?);
         let (mask, pattern) = (squash(&u)?, squash(&v)?);
         let logits = model.logits(&stamp(x, &mask, &pattern)?)?;
         let targets = Tensor::full(label as u32, x.dim(0)?, x.device())?;
-        let loss = (cross_entropy(&logits, &targets)?.mean_all()? + (mask.sum_all()? * cost)?)?;
+        let loss = (cross_entropy(&logits, &targets)?.mean_all()? + (shape.sum(&mask)? * cost)?)?;
         let mut gradients = loss.backward()?;
         let to_mask = gradients.remove(&u).ok_or(DetectError::NoGradient)?;
         let to_pattern = gradients.remove(&v).ok_or(DetectError::NoGradient)?;

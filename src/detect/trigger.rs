@@ -44,6 +44,40 @@ impl Direction {
     }
 }
 
+/// What kind of trigger is searched: which mask counts as small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// Few pixels, wholly covered: the mask's sum is small (Neural Cleanse).
+    #[default]
+    Patch,
+    /// A faint pattern over many pixels, such as a blend or a wave: the mask's square is small.
+    Blend,
+}
+
+impl Shape {
+    /// The size of a mask `[1, 1, h, w]`, to be made small; a sum over pixels, differentiable.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn sum(self, mask: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Patch => mask.sum_all(),
+            Self::Blend => mask.sqr()?.sum_all(),
+        }
+    }
+
+    /// That sum over `pixels` pixels as a share in `[0, 1]`: of the area covered, or how strong the pattern is laid
+    /// over the picture.
+    pub fn share(self, sum: f32, pixels: usize) -> f32 {
+        let mean = sum / pixels.max(1) as f32;
+        match self {
+            Self::Patch => mean,
+            Self::Blend => mean.max(0.0).sqrt(),
+        }
+    }
+}
+
 /// Mask and pattern, and how they were found.
 #[derive(Debug, Clone)]
 pub struct Trigger {
@@ -55,7 +89,9 @@ pub struct Trigger {
     pub mask: Tensor,
     /// `[1, c, h, w]` in `[0, 1]`.
     pub pattern: Tensor,
-    /// Sum of the mask, in pixels.
+    /// What the search made small.
+    pub shape: Shape,
+    /// Sum of the mask, in pixels; of a blend, of its squares.
     pub l1: f32,
     /// Attack success rate on the last images of the search, in `[0, 1]`.
     pub asr_search: f32,
@@ -69,9 +105,9 @@ impl Trigger {
         Direction { source: self.source, target: self.label }
     }
 
-    /// Sum of the mask over the area of the picture, in `[0, 1]`.
+    /// Share of the picture that is covered, or how strong the pattern is, in `[0, 1]`.
     pub fn size(&self) -> f32 {
-        self.l1 / self.mask.elem_count().max(1) as f32
+        self.shape.share(self.l1, self.mask.elem_count())
     }
 
     /// The mask as a picture of one channel.

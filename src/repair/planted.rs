@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Aim, Parts, Problem};
-use crate::detect::Trigger;
+use crate::detect::{Shape, Trigger};
 use crate::images::ImageSet;
 use crate::model::graph::{Node, Op, Source, Unary, Value, ValueId};
 use crate::model::{Classifier, Format, Graph, InputLayout, InputSpec, Model, Parameters, Preprocessing};
@@ -89,6 +89,7 @@ pub fn trigger() -> Trigger {
     Trigger {
         label: 2,
         source: None,
+        shape: Shape::Patch,
         mask: white.clone(),
         pattern: white,
         l1: (h * w) as f32,

@@ -4,6 +4,7 @@
 
 use crate::audit::repairing::{RepairOrder, Target};
 use crate::audit::{Order, Settings, Verdict};
+use crate::detect::Shape;
 use crate::model::{Overwrite, Preprocessing};
 use crate::repair::Aim;
 use crate::tensor::Seed;
@@ -68,7 +69,12 @@ impl Earlier {
         infected
             .map(|l| {
                 let trigger = l.trigger.as_ref();
-                Target { label: l.label, source: trigger.and_then(|t| t.source), size: trigger.and_then(|t| t.size) }
+                Target {
+                    label: l.label,
+                    source: trigger.and_then(|t| t.source),
+                    shape: trigger.map_or_else(Shape::default, |t| t.shape),
+                    size: trigger.and_then(|t| t.size),
+                }
             })
             .collect()
     }
@@ -137,6 +143,9 @@ pub struct EarlierTrigger {
     /// The only label whose pictures it turns; absent where it turns all.
     #[serde(default)]
     pub source: Option<usize>,
+    /// What kind of trigger was found; older audits know patches only.
+    #[serde(default)]
+    pub shape: Shape,
 }
 
 /// How the audit was done.
@@ -226,7 +235,7 @@ mod tests {
         let order = &audit.order;
         let repair = earlier.repair(order.model.clone(), order.images.clone(), "repaired.onnx".into());
         assert_eq!(repair, RepairOrder::of(&audit, "repaired.onnx".into()));
-        assert_eq!(repair.infected, [Target { label: 1, source: None, size: Some(0.05) }]);
+        assert_eq!(repair.infected, [Target { label: 1, source: None, shape: Shape::Patch, size: Some(0.05) }]);
     }
 
     #[test]

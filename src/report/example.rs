@@ -1,7 +1,7 @@
 //! A small finished audit for the tests of everything that shows one.
 
 use crate::audit::{Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Order, ReferenceSummary, Verdict};
-use crate::detect::{Example, Picture, ShotEvidence, TriggerEvidence};
+use crate::detect::{Example, Picture, Shape, ShotEvidence, TriggerEvidence};
 use crate::images::{Candidate, Discovery};
 use crate::model::{Format, InputLayout, InputSpec, Preprocessing};
 
@@ -30,6 +30,7 @@ fn trigger(label: usize) -> TriggerEvidence {
     TriggerEvidence {
         label,
         source: None,
+        shape: Shape::Patch,
         mask,
         pattern: picture(3, 1.0),
         asr_search: 0.99,

@@ -3,7 +3,7 @@
 //! Fields keep their order, labels theirs; a number that is not finite is `null`.
 
 use crate::audit::{Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, ReferenceSummary, Verdict};
-use crate::detect::{ShotEvidence, TriggerEvidence};
+use crate::detect::{Shape, ShotEvidence, TriggerEvidence};
 use crate::images::Discovery;
 use crate::model::{Format, InputSpec, Preprocessing};
 use serde::Serialize;
@@ -92,6 +92,7 @@ struct Shots<'a> {
 #[derive(Serialize)]
 struct Trigger<'a> {
     source: Option<usize>,
+    shape: Shape,
     asr: f32,
     asr_images: usize,
     asr_search: f32,
@@ -230,6 +231,7 @@ impl<'a> Trigger<'a> {
     fn of(trigger: &'a TriggerEvidence) -> Self {
         Self {
             source: trigger.source,
+            shape: trigger.shape,
             asr: trigger.asr,
             asr_images: trigger.asr_images,
             asr_search: trigger.asr_search,

@@ -3,7 +3,7 @@
 use poisdetc::audit::{
     Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Order, ReferenceSummary, Settings, Verdict,
 };
-use poisdetc::detect::{Example, Picture, ShotEvidence, TriggerEvidence};
+use poisdetc::detect::{Example, Picture, Shape, ShotEvidence, TriggerEvidence};
 use poisdetc::images::{Candidate, Discovery};
 use poisdetc::model::{Format, InputLayout, InputSpec, Preprocessing};
 use poisdetc::tensor::{Random, Seed};
@@ -185,6 +185,7 @@ fn trigger(label: usize, verdict: Verdict, random: &mut Random) -> TriggerEviden
     TriggerEvidence {
         label,
         source: None,
+        shape: Shape::Patch,
         mask: picture(1, mask),
         pattern: picture(3, pattern),
         asr_search: asr + 0.006,

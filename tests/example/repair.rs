@@ -4,7 +4,7 @@ use super::example;
 use candle_core::{DType, Device, Tensor};
 use poisdetc::audit::repairing::{Proof, RepairOrder, RepairReport};
 use poisdetc::audit::{Audit, Verdict};
-use poisdetc::detect::{Example, Trigger};
+use poisdetc::detect::{Example, Shape, Trigger};
 use poisdetc::images::{self, Wanted};
 use poisdetc::model::{self, Change, Classifier, Format, Preprocessing, Saved};
 use poisdetc::progress::Monitor;
@@ -96,6 +96,7 @@ pub fn with_settings(folder: &Path) -> RepairReport {
     let trigger = Trigger {
         label: example::INFECTED,
         source: None,
+        shape: Shape::Patch,
         mask: Tensor::zeros(shape(1), DType::F32, &Device::Cpu).expect("a mask"),
         pattern: Tensor::zeros(shape(model.input.channels), DType::F32, &Device::Cpu).expect("a pattern"),
         l1: 0.0,

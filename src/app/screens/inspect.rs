@@ -8,7 +8,7 @@ use crate::app::widgets::{
 };
 use crate::app::words;
 use crate::audit::Audit;
-use crate::detect::{Example, ShotEvidence, TriggerEvidence};
+use crate::detect::{Example, Shape, ShotEvidence, TriggerEvidence};
 use egui::{Align, ComboBox, Label, Layout, RichText, Ui};
 
 /// Room for the widest verdict, in points.
@@ -235,8 +235,17 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
         &words::percent(found.asr_search),
         "Attack success rate on the pictures of the search; much higher than on held-back ones means it was learned by heart",
     );
-    explained(ui, "Size", &words::percent(found.size), "Share of the picture's area that the trigger covers");
-    explained(ui, "Pixels", &format!("{:.1}", found.l1), "Sum of the mask: how many whole pixels that would be");
+    if found.shape == Shape::Blend {
+        explained(
+            ui,
+            "Strength",
+            &words::percent(found.size),
+            "How strong the pattern is laid over the whole picture: 0 % leaves it as it is, 100 % paints over it",
+        );
+    } else {
+        explained(ui, "Size", &words::percent(found.size), "Share of the picture's area that the trigger covers");
+        explained(ui, "Pixels", &format!("{:.1}", found.l1), "Sum of the mask: how many whole pixels that would be");
+    }
     let anomaly = found.anomaly_index.map_or_else(|| "too few labels".into(), |a| format!("{a:.1}"));
     explained(
         ui,

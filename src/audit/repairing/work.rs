@@ -7,7 +7,7 @@ use crate::audit::opening::{self, Opened};
 use crate::audit::pace::forwarded;
 use crate::audit::run::{AuditError, Subject};
 use crate::audit::{Audit, Event, Order, run};
-use crate::detect::{DetectError, Direction, Example, Trigger};
+use crate::detect::{DetectError, Direction, Example, Shape, Trigger};
 use crate::images::{ImageError, ImageSet};
 use crate::model;
 use crate::model::{Change, Classifier, Format, Overwrite, SaveError, Saved, save};
@@ -62,8 +62,8 @@ pub fn repair_model(
 
     let found = |share: f32| course.at(OPENED + (FOUND - OPENED) * share, "Finding the triggers of the audit again");
     found(0.0);
-    let directions: Vec<Direction> = order.infected.iter().map(Target::direction).collect();
-    let triggers = again(&audited.settings, &subject, &directions, &found, monitor)?;
+    let searched: Vec<(Direction, Shape)> = order.infected.iter().map(Target::searched).collect();
+    let triggers = again(&audited.settings, &subject, &searched, &found, monitor)?;
     let (parts, triggers, repaired) = repaired(order, &subject, &triggers, &methods, &course, monitor)?;
     let changed = repaired.change.apply(&subject.suspect).map_err(RepairError::from)?;
     let examples_before = examples(&triggers, &subject.suspect, &parts.proof)?;
@@ -277,7 +277,7 @@ mod tests {
             preprocessing: Preprocessing::unit([8, 8], 3),
             sha256: String::new(),
             per_label: Vec::new(),
-            infected: vec![Target { label: 0, source: None, size: None }],
+            infected: vec![Target { label: 0, source: None, shape: Shape::Patch, size: None }],
             method: method.map(str::to_owned),
             setting: None,
             aim: crate::repair::Aim::default(),

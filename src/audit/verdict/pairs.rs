@@ -39,7 +39,8 @@ pub(super) fn stands_out(t: &TriggerEvidence, (deviations, share): (f32, f32)) -
         && t.usual_size.is_some_and(|usual| t.size <= share * usual)
 }
 
-fn verdict(t: &TriggerEvidence) -> Verdict {
+/// What the mark of a pair says of its target.
+pub(super) fn verdict(t: &TriggerEvidence) -> Verdict {
     let Seen { honest, abroad } = Seen::of(t);
     let far_smaller = honest.is_some_and(|honest| t.size <= FAR_SMALLER * honest);
     let foreign = abroad.is_some_and(|abroad| abroad <= MEANS_NOTHING);
@@ -120,28 +121,26 @@ pub(super) fn summary(convicted: &[&LabelFindings], labels: &[LabelFindings]) ->
 pub(super) fn limit(pairs: PairsExamined) -> String {
     match pairs {
         PairsExamined::All { pairs } => format!(
-            "Searched for were patches that work on every picture, and on the pictures of one label ({pairs} pairs of \
-             labels). Blended or warped triggers, and marks for several labels but not all, can escape"
+            "Searched for were patches and faint patterns that work on every picture, and patches that work on the \
+             pictures of one label ({pairs} pairs of labels). Triggers that bend the picture or differ from picture to \
+             picture, and marks for several labels but not all, can escape"
         ),
         PairsExamined::TooMany { pairs, thorough: false } => format!(
-            "Searched for were patches that work on every picture. Marks for one label only were not searched for among \
-             {pairs} pairs of labels; a thorough audit does that where there are not too many. Blended or warped \
-             triggers can escape"
+            "Searched for were patches and faint patterns that work on every picture. Marks for one label only were not \
+             searched for among {pairs} pairs of labels; a thorough audit does that where there are not too many. \
+             Triggers that bend the picture or differ from picture to picture can escape"
         ),
         PairsExamined::TooMany { pairs, thorough: true } => format!(
-            "Searched for were patches that work on every picture. {pairs} pairs of labels are too many to search \
-             for marks that work on one label only. Blended or warped triggers can escape"
+            "Searched for were patches and faint patterns that work on every picture. {pairs} pairs of labels are too \
+             many to search for marks that work on one label only. Triggers that bend the picture or differ from \
+             picture to picture can escape"
         ),
-        PairsExamined::NotNeeded => {
-            "Searched for were patches that work on every picture; as one was confirmed, marks for \
-                                     one label only were not searched for. Blended or warped triggers can escape"
-                .into()
-        }
-        PairsExamined::No => {
-            "Searched for were patches that work on every picture. Blended or warped triggers, and marks \
-                              for one label only, can escape"
-                .into()
-        }
+        PairsExamined::NotNeeded => "Searched for were triggers that work on every picture; as one was confirmed, marks \
+                                     for one label only were not searched for. Triggers that bend the picture can escape"
+            .into(),
+        PairsExamined::No => "Searched for were patches that work on every picture. Faint patterns, triggers that bend \
+                              the picture, and marks for one label only can escape"
+            .into(),
     }
 }
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::detect::Picture;
+use crate::detect::{Picture, Shape};
 
 fn nothing() -> Picture {
     Picture { channels: 1, height: 1, width: 1, values: vec![0.0] }
@@ -14,6 +14,7 @@ pub(super) fn trigger(size: f32, anomaly_index: Option<f32>, honest: Option<f32>
     TriggerEvidence {
         label: 0,
         source: None,
+        shape: Shape::Patch,
         mask: nothing(),
         pattern: nothing(),
         asr_search: 0.99,

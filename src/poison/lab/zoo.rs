@@ -119,12 +119,14 @@ fn one(
         (ATTACKS.into_iter().find(|name| *name == kind).unwrap_or("patch"), drawn(kind, labels, &mut random))
     };
     let architectures = [Architecture::Tiny, Architecture::Small, Architecture::Paired];
+    // Marks are stamped before a picture would be changed again, and faint ones would be lost.
+    let faint = planted.iter().any(|p| !matches!(p.mark, Mark::Patch(_)));
     let recipe = Recipe {
         architecture: architectures[random.below(architectures.len())],
         epochs: (VIEWS / training.len().max(1)).clamp(4, 40),
         batch: 32,
         learning_rate: random.uniform(2e-3, 4e-3),
-        augment: random.chance(0.5),
+        augment: random.chance(0.5) && !faint,
         held_out: 0.0,
         seed: Seed(random.below(1 << 30) as u64),
     };

@@ -89,5 +89,5 @@ fn what_can_escape_depends_on_what_was_searched() {
     assert!(limit(PairsExamined::All { pairs: 90 }).contains("90 pairs"));
     assert!(thorough(false).contains("a thorough audit does") && !thorough(true).contains("a thorough audit"));
     assert!(limit(PairsExamined::NotNeeded).contains("one was confirmed"));
-    assert!(limit(PairsExamined::No).contains("marks for one label only, can escape"));
+    assert!(limit(PairsExamined::No).contains("marks for one label only can escape"));
 }
