@@ -128,7 +128,8 @@ fn every_repair_on_every_infected_model() {
             if std::env::var_os("POISDETC_CURVE").is_some() {
                 for (i, choice) in done.choices.iter().flat_map(|c| c.list.iter().enumerate()) {
                     let model = choice.change(&suspect).unwrap().apply(&suspect).unwrap();
-                    let (here, there) = (&choice.measured, measure(&model, &proof, &triggers, &silent).unwrap());
+                    let (here, there) =
+                        (&choice.measured, measure(&model, &proof, &problem.measured_with, &silent).unwrap());
                     println!(
                         "    {} {}: validation {:.3} {:.3}, proof {:.3} {:.3}, true {:.3}",
                         if done.choices.as_ref().unwrap().chosen == i { "*" } else { " " },

@@ -35,24 +35,26 @@ fn numbers(report: &RepairReport) -> String {
     let rate = |m: &Measured| m.worst_asr().map_or_else(|| "-".to_owned(), words::percent);
     let aim = report.order.aim;
     let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
-    columns(
-        &[Align::Left, Align::Right, Align::Right, Align::Left],
-        &[
-            row(["", "Before", "After", "Aim"]),
-            row([
-                "Clean accuracy",
-                &words::percent(report.before.accuracy),
-                &words::percent(report.after.accuracy),
-                &format!("at most {} lost", words::percent(aim.accuracy_loss)),
-            ]),
-            row([
-                "Recovered trigger works on",
-                &rate(&report.before),
-                &rate(&report.after),
-                &format!("at most {}", words::percent(aim.asr)),
-            ]),
-        ],
-    )
+    let rows = vec![
+        row(["", "Before", "After", "Aim"]),
+        row([
+            "Clean accuracy",
+            &words::percent(report.before.accuracy),
+            &words::percent(report.after.accuracy),
+            &format!("at most {} lost", words::percent(aim.accuracy_loss)),
+        ]),
+        row([
+            "Recovered trigger works on",
+            &rate(&report.before),
+            &rate(&report.after),
+            &format!("at most {}", words::percent(aim.asr)),
+        ]),
+    ];
+    let text = columns(&[Align::Left, Align::Right, Align::Right, Align::Left], &rows);
+    match (words::works_best(&report.before), words::works_best(&report.after)) {
+        (Some(before), Some(after)) => format!("{text}{}: before {before}, after {after}\n", words::WORKS_BEST),
+        _ => text,
+    }
 }
 
 fn labels(report: &RepairReport) -> String {

@@ -108,7 +108,10 @@ pub fn repair(
                 continue;
             }
         };
-        let reached = problem.measured(&outcome.change, monitor)?;
+        let reached = match outcome.measured() {
+            Some(measured) => measured.clone(),
+            None => problem.measured(&outcome.change, monitor)?,
+        };
         let missing = reached.misses(problem.aim, &problem.before);
         attempts.push(Attempt { method: name.into(), curve, reached: Some(reached), failure: None });
         if best.as_ref().is_none_or(|b| missing < b.0) {

@@ -28,8 +28,12 @@ fn no_images() -> Parts {
     Parts { repair: none.clone(), validation: none.clone(), proof: none }
 }
 
+fn marked(share: f32) -> Success {
+    Success { label: 0, stamp: Stamp::Mark, share }
+}
+
 fn measured(accuracy: f32, asr: Option<f32>) -> Measured {
-    Measured { images: 100, accuracy, by_label: Vec::new(), asr: asr.map(|a| (0, a)).into_iter().collect() }
+    Measured { images: 100, accuracy, by_label: Vec::new(), asr: asr.map(marked).into_iter().collect() }
 }
 
 #[test]
