@@ -88,12 +88,12 @@ fn circumstances(report: &RepairReport) -> String {
         }
     }
     for attempt in report.attempts.iter().filter(|attempt| attempt.method != report.method) {
-        let why = match (&attempt.failure, &attempt.reached) {
+        let why = match (&attempt.failure, &attempt.proved) {
             (Some(why), _) => why.clone(),
-            (None, Some(reached)) => format!(
+            (None, Some(proved)) => format!(
                 "clean accuracy {}, trigger works on {}",
-                words::percent(reached.accuracy),
-                reached.worst_asr().map_or_else(|| "-".to_owned(), words::percent)
+                words::percent(proved.accuracy),
+                proved.worst_asr().map_or_else(|| "-".to_owned(), words::percent)
             ),
             (None, None) => continue,
         };

@@ -50,6 +50,7 @@ pub fn report(clean: bool) -> RepairReport {
             method: "unlearning".into(),
             curve: curve(),
             reached: Some(after.clone()),
+            proved: Some(after.clone()),
             failure: None,
         }],
         before,

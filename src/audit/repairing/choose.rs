@@ -51,7 +51,7 @@ pub fn choose(
         pictures,
         change,
         choices: Some(Choices { chosen: index, ..choices.clone() }),
-        limits: limits(&order, &proof.counted, report.before.images, Err(why)),
+        limits: limits(&order, &proof.counted, report.before.images, 1, Err(why)),
         saved,
         scanned_again: None,
         stopped: false,

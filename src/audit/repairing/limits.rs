@@ -14,11 +14,13 @@ const FEW: usize = 100;
 /// A trigger is the audit's where its size is off by at most this share.
 const SAME_SIZE: f32 = 0.01;
 
-/// All of them. `images` is how many the proof was made on; `scan` is the second audit, or why there is none.
+/// All of them. `images` is how many the proof was made on, and `compared` how many methods were measured on them; `scan`
+/// is the second audit, or why there is none.
 pub(super) fn limits(
     order: &RepairOrder,
     counted: &[Counted],
     images: usize,
+    compared: usize,
     scan: Result<&Audit, &str>,
 ) -> Vec<String> {
     let mut limits = Vec::new();
@@ -42,6 +44,12 @@ pub(super) fn limits(
     }
     if images < FEW {
         limits.push(format!("Only {images} images were held back as proof; the rates are rough"));
+    }
+    if compared > 1 {
+        limits.push(format!(
+            "{compared} methods were measured on the same held-back images and the best was taken; the best of several \
+             looks a little better than it is"
+        ));
     }
     match scan {
         Ok(again) if again.stopped => {

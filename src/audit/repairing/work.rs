@@ -72,7 +72,8 @@ pub fn repair_model(
     let saved = save(&opened.model, &repaired.change, &order.preprocessing, &order.destination, order.overwrite, None)?;
     events(RepairEvent::Saved(saved.path.clone()));
     let scan = scan_again(&audited, order, &saved, &course, monitor);
-    let limits = limits(order, &counted, repaired.before.images, scan.as_ref().map_err(String::as_str));
+    let compared = repaired.attempts.iter().filter(|attempt| attempt.proved.is_some()).count();
+    let limits = limits(order, &counted, repaired.before.images, compared, scan.as_ref().map_err(String::as_str));
     Ok(RepairReport {
         order: order.clone(),
         method: repaired.method,
