@@ -37,7 +37,7 @@ impl Repair for FinePruning {
 
     fn price(&self) -> &'static str {
         "Cuts off the channels in front of the last layer that clean images hardly use, then trains the model on clean images. \
-         Needs no trigger; changes all weights; a few minutes. Weak where the backdoor shares its channels with clean pictures"
+         Needs clean images but no trigger; changes all weights; a few minutes and a point or two of accuracy. Weak where the backdoor shares its channels with clean pictures"
     }
 
     fn run(

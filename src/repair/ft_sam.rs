@@ -30,9 +30,9 @@ impl Repair for FtSam {
     }
 
     fn price(&self) -> &'static str {
-        "Trains the model further on clean images with steps that disturb the large weights backdoors rest on. Needs no \
-         trigger; changes all weights; twice the time of ordinary training, and a point or two of accuracy. Begins \
-         gentler where the model loses accuracy under the usual steps"
+        "Trains the model further with steps that disturb the large weights backdoors rest on. Needs clean images but no \
+         trigger; changes all weights; a few minutes and a point or two of accuracy. Begins gentler where the model loses \
+         accuracy under the usual steps"
     }
 
     fn run(

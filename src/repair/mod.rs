@@ -98,6 +98,6 @@ pub fn method(name: &str) -> Option<&'static dyn Repair> {
 }
 
 #[cfg(test)]
-mod planted;
+pub(crate) mod planted;
 #[cfg(test)]
 mod tests;

@@ -63,7 +63,8 @@ impl Repair for Unlearning {
 
     fn price(&self) -> &'static str {
         "Shows the model pictures with the recovered trigger and their true labels until it ignores the trigger. Needs \
-         a recovered trigger and clean images; changes all weights a little; one to a few minutes"
+         a recovered trigger and clean images; changes all weights a little; one to a few minutes and a point or two of \
+         accuracy"
     }
 
     fn needs_trigger(&self) -> bool {

@@ -25,3 +25,29 @@ pub(super) fn pictures(
     };
     marks.into_iter().map(of).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::repair::planted;
+
+    #[test]
+    fn every_infected_label_has_pictures_with_its_mark_and_blocks_have_none() {
+        let (suspect, images) = (planted::network(), planted::images(40, 2));
+        let aimed = |label, stamp| {
+            let trigger = crate::detect::Trigger { label, ..planted::trigger() };
+            Counted { stamp, trigger }
+        };
+        let marks = [aimed(2, Stamp::Mark), aimed(0, Stamp::Mark), aimed(2, Stamp::Block)];
+        let shown = pictures(&marks, [&suspect, &suspect], &images).unwrap();
+        assert_eq!(shown.iter().map(|some| some.label).collect::<Vec<_>>(), [2, 0]);
+        for some in &shown {
+            assert!(!some.before.is_empty() && some.before == some.after);
+            assert!(some.before.iter().all(|example| example.truth != some.label && example.answer_after.0 == 2));
+        }
+        let many: Vec<Counted> = (0..30).map(|_| aimed(2, Stamp::Mark)).collect();
+        let shown = pictures(&many, [&suspect, &suspect], &images).unwrap();
+        assert!(shown.len() == 30 && shown.iter().all(|some| (1..=FEWEST).contains(&some.before.len())));
+    }
+}
