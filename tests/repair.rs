@@ -107,14 +107,26 @@ fn the_sample_is_repaired_measured_written_and_scanned_again() {
     let clean = json["meets_aim"] == true && rescan == "no-evidence";
     assert_eq!((json["clean"].as_bool(), status), (Some(clean), if clean { 0 } else { 11 }), "{out}\n{err}");
     assert_eq!(out.starts_with("Repaired: "), clean, "{out}");
-    for part in ["Clean accuracy", "Recovered trigger works on", "speed limit 80", "attacker's own trigger is unknown"]
-    {
+    let said = [
+        "Clean accuracy",
+        "Recovered trigger works on",
+        "Counted with what works best: before ",
+        "speed limit 80",
+        "attacker's own trigger is unknown",
+    ];
+    for part in said {
         assert!(out.contains(part), "no {part} in\n{out}");
     }
     let number = |path: &str| json.pointer(path).and_then(Value::as_f64).unwrap();
     assert!(number("/asr/before") > 0.9, "{}", json["asr"]);
     assert!(number("/asr/after") < 0.2, "{}", json["asr"]);
     assert!(number("/accuracy/before") > 0.95 && number("/accuracy/after") > 0.9, "{}", json["accuracy"]);
+    for (when, asr) in [("before", &json["asr"]["before"]), ("after", &json["asr"]["after"])] {
+        let best = &json["works_best"][when];
+        assert_eq!(&best["share"], asr);
+        assert!(["mark", "block"].contains(&best["stamp"].as_str().unwrap()), "{best}");
+        assert!(json[when]["asr"].as_array().unwrap().contains(best), "{best}");
+    }
     assert_eq!(json["after"]["by_label"].as_array().unwrap().len(), 12);
     assert_ne!(json["rescan"]["seed"], json["seed"]);
     assert!(number("/seconds") > 0.0);
@@ -228,6 +240,42 @@ fn other_images_are_refused() {
     let repair = bench.repair(&sample(SUSPECT), images.path(), &bench.out);
     contains(&refused(repair), &["with other images than", "here are 12 of 12", "give the same images"]);
     assert!(bench.left().is_empty());
+}
+
+#[test]
+fn other_images_with_as_many_of_each_label_are_refused() {
+    let bench = Bench::new();
+    let folder = tempfile::tempdir().unwrap();
+    let wanted = Wanted { channels: Some(3), size: Some([32, 32]), label_names: None };
+    let images = images::open(&sample("signs.npz"), &wanted, &Monitor::silent()).unwrap();
+    for (label, indices) in images.by_label().iter().enumerate() {
+        let sub = folder.path().join(format!("{label:02}"));
+        fs::create_dir(&sub).unwrap();
+        for (k, &i) in indices.iter().enumerate() {
+            let pixel = |x: u32, y: u32| {
+                let at = |c: usize| images.image(i)[c * 1024 + (32 * y + x) as usize];
+                // One pixel of one picture is another.
+                image::Rgb([at(0) ^ u8::from((label, k, x, y) == (5, 3, 7, 7)), at(1), at(2)])
+            };
+            image::RgbImage::from_fn(32, 32, pixel).save(sub.join(format!("{k:03}.png"))).unwrap();
+        }
+    }
+    let repair = bench.repair(&sample(SUSPECT), folder.path(), &bench.out);
+    contains(&refused(repair), &["as many of each label", "not the same pictures", "give the same images"]);
+    assert!(bench.left().is_empty());
+}
+
+#[test]
+fn an_audit_of_an_earlier_version_that_does_not_tell_its_images_is_gone_on_from() {
+    let mut old: Value = serde_json::from_str(audit()).unwrap();
+    let told = old["images"].as_object_mut().unwrap().remove("sha256").unwrap();
+    assert_eq!(told.as_str().unwrap().len(), 64);
+    let bench = Bench::with(&old.to_string());
+    let mut repair = bench.usual();
+    repair.args(["--method", "clp", "--quiet"]);
+    let Ended { status, err, .. } = ended(repair);
+    assert!([0, 11].contains(&status), "{err}");
+    assert!(bench.out.exists());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, HarnessBuilder, SnapshotOptions};
 use poisdetc::app::{App, Command, Recent, State, Step};
-use poisdetc::audit::repairing::{RepairEvent, RepairReport, RepairingError};
+use poisdetc::audit::repairing::{Pictures, RepairEvent, RepairReport, RepairingError};
 use poisdetc::audit::{Audit, AuditError, Event, Order, Phase, Verdict};
 use poisdetc::progress::Monitor;
 use std::path::{Path, PathBuf};
@@ -445,6 +445,21 @@ fn proved(window: &mut Window, setting: usize) -> RepairReport {
     assert!(wait(window, 60, there), "setting {setting} was never measured");
     window.run();
     window.state().repaired().unwrap().clone()
+}
+
+#[test]
+fn a_finished_repair_shows_pictures_with_the_mark_of_every_infected_label() {
+    let mut report = repair_example::report(true);
+    assert!(repaired(report.clone()).query_by_label_contains("Trigger of label").is_none(), "one needs no title");
+    let other = Pictures { label: example::SUSPICIOUS, ..report.pictures[0].clone() };
+    report.pictures.push(other);
+    let window = repaired(report);
+    for title in ["Trigger of label 3 no entry", "Trigger of label 7 no overtaking"] {
+        assert!(window.query_by_label(title).is_some(), "no {title}");
+    }
+    for picture in ["With the trigger 1 of", "With the trigger 12 of"] {
+        assert!(window.query_by_label_contains(picture).is_some(), "no {picture}");
+    }
 }
 
 #[test]

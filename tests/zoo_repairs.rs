@@ -4,6 +4,8 @@
 //! ```text
 //! POISDETC_MODELS=nad,badnets POISDETC_METHODS=unlearning cargo test --test zoo_repairs -- --ignored --nocapture
 //! ```
+//!
+//! `POISDETC_METHODS=auto` tries the recommended ones in order, as `poisdetc repair` does.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use candle_core::{Device, Tensor};
@@ -12,7 +14,7 @@ use poisdetc::detect::{Direction, Trigger};
 use poisdetc::images::{self, ImageSet, Wanted};
 use poisdetc::model::{self, Classifier};
 use poisdetc::progress::Monitor;
-use poisdetc::repair::{Aim, Parts, Problem, measure, methods, repair};
+use poisdetc::repair::{Aim, Parts, Problem, measure, methods, recommended, repair};
 use poisdetc::tensor::{Seed, answers};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -116,19 +118,22 @@ fn every_repair_on_every_infected_model() {
         let aim = Aim::default();
         let problem = Problem::new(&suspect, &parts, &triggers, aim, seed, &silent).unwrap();
         let true_before = truth.success(&suspect, &proof, target);
-        for method in methods().into_iter().filter(|m| wanted("POISDETC_METHODS", m.name())) {
+        let each = methods().into_iter().filter(|m| wanted("POISDETC_METHODS", m.name())).map(|m| vec![m]);
+        let auto = std::env::var("POISDETC_METHODS").is_ok_and(|list| list.split(',').any(|part| part == "auto"));
+        for tried in each.chain(auto.then(|| recommended(true, true))) {
             let start = Instant::now();
             let curve = |_: &str, p: poisdetc::repair::Point| {
                 if std::env::var_os("POISDETC_CURVE").is_some() {
                     println!("    {:.2} acc {:.3} asr {:.3}", p.done, p.accuracy, p.asr.unwrap_or(-1.0));
                 }
             };
-            let done = repair(&problem, &[method], &curve, &silent).unwrap();
+            let done = repair(&problem, &tried, &curve, &silent).unwrap();
             let repaired = done.change.apply(&suspect).unwrap();
             if std::env::var_os("POISDETC_CURVE").is_some() {
                 for (i, choice) in done.choices.iter().flat_map(|c| c.list.iter().enumerate()) {
                     let model = choice.change(&suspect).unwrap().apply(&suspect).unwrap();
-                    let (here, there) = (&choice.measured, measure(&model, &proof, &triggers, &silent).unwrap());
+                    let (here, there) =
+                        (&choice.measured, measure(&model, &proof, &problem.measured_with, &silent).unwrap());
                     println!(
                         "    {} {}: validation {:.3} {:.3}, proof {:.3} {:.3}, true {:.3}",
                         if done.choices.as_ref().unwrap().chosen == i { "*" } else { " " },
@@ -143,8 +148,9 @@ fn every_repair_on_every_infected_model() {
             }
             let percent = |v: f32| format!("{:.1} %", 100.0 * v);
             println!(
-                "| {name} | {} | {} | {} | {} | {} | {} | {} | {:.0} |",
-                method.name(),
+                "| {name} | {}{} | {} | {} | {} | {} | {} | {} | {:.0} |",
+                if tried.len() > 1 { "auto: " } else { "" },
+                done.method,
                 percent(done.before.accuracy),
                 percent(done.after.accuracy),
                 percent(done.before.worst_asr().unwrap()),

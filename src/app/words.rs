@@ -4,7 +4,7 @@ use crate::audit::Phase;
 use crate::model::{Format, InputSpec, Preprocessing, colours};
 use std::path::Path;
 
-pub use crate::report::words::{count, counted, repaired, verdict};
+pub use crate::report::words::{WORKS_BEST, count, counted, repaired, verdict, works_best};
 
 /// What a stage of an audit does.
 pub fn phase(phase: Phase) -> &'static str {

@@ -123,6 +123,9 @@ pub struct ImagesSummary {
     pub skipped: Vec<String>,
     /// How many were held back from every search.
     pub held_out: usize,
+    /// Of their pixels and labels as they were searched and held back; `None` before they are split.
+    #[serde(default)]
+    pub sha256: Option<String>,
 }
 
 /// A model known clean that the suspect was compared with.

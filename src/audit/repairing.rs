@@ -7,10 +7,12 @@
 mod choose;
 mod error;
 mod limits;
+mod pictures;
 mod work;
 
 pub use choose::{Proof, choose};
 pub use error::RepairingError;
+pub use limits::UNKNOWN;
 pub use work::{check_destination, export, repair_model};
 
 use super::{Audit, LabelFindings, Order, Verdict};
@@ -62,6 +64,8 @@ pub struct RepairOrder {
     pub sha256: String,
     /// Images of each label, as the audit counted them; other images are refused.
     pub per_label: Vec<usize>,
+    /// SHA-256 of the audited images; others are refused. `None` where the audit did not tell.
+    pub images_sha256: Option<String>,
     /// Labels to repair; none where the audit confirmed none.
     pub infected: Vec<Target>,
     /// One method by its name; the recommended ones in order where absent.
@@ -85,6 +89,7 @@ impl RepairOrder {
             preprocessing: audit.preprocessing.clone(),
             sha256: audit.model.sha256.clone(),
             per_label: audit.images.per_label.clone(),
+            images_sha256: audit.images.sha256.clone(),
             infected: infected.map(Target::of).collect(),
             method: None,
             setting: None,
@@ -113,6 +118,17 @@ pub enum RepairEvent {
     Saved(PathBuf),
 }
 
+/// Pictures of other labels clean and with the recovered mark of one label.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pictures {
+    /// The label the mark aims at.
+    pub label: usize,
+    /// With the suspect's answers.
+    pub before: Vec<Example>,
+    /// The same pictures with the repaired model's answers.
+    pub after: Vec<Example>,
+}
+
 /// What came of a repair.
 #[derive(Debug, Clone)]
 pub struct RepairReport {
@@ -128,10 +144,8 @@ pub struct RepairReport {
     pub after: Measured,
     /// Whether the aim is met on those images.
     pub meets_aim: bool,
-    /// Some of those pictures clean and stamped, with the suspect's answers; empty without a trigger.
-    pub examples_before: Vec<Example>,
-    /// The same pictures with the repaired model's answers.
-    pub examples_after: Vec<Example>,
+    /// Some of those pictures clean and with the recovered mark, for each infected label; empty without a trigger.
+    pub pictures: Vec<Pictures>,
     /// What was changed.
     pub change: Change,
     /// The settings of the method that were measured, where it has a trade-off; `change` is the chosen one.

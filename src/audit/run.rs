@@ -178,7 +178,8 @@ fn assemble(
 ) -> Audit {
     let clean_accuracy = discovery.accuracy;
     let names = label_names(&opened.images, opened.model.classes);
-    let images = ImagesSummary { names, held_out: subject.split.held_out.len(), ..opened.images_summary };
+    let held_out = subject.split.held_out.len();
+    let images = ImagesSummary { names, held_out, sha256: Some(subject.split.sha256()), ..opened.images_summary };
     let verdict = verdict::model(&labels);
     let summary = verdict::summary(&labels, verdict, examined.stopped);
     let limits = verdict::limits(&images, &known_clean, &labels, examined);

@@ -42,6 +42,7 @@ impl ImagesSummary {
             per_label: images.by_label().iter().map(Vec::len).collect(),
             skipped: images.skipped.clone(),
             held_out,
+            sha256: None,
         }
     }
 
@@ -103,6 +104,7 @@ mod tests {
             per_label: per_label.to_vec(),
             skipped: Vec::new(),
             held_out: 0,
+            sha256: None,
         };
         assert_eq!(summary(&[1, 1, 1]).missing_labels(3), None);
         let one = summary(&[1, 0, 2]).missing_labels(3).unwrap_or_default();

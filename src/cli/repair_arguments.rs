@@ -41,7 +41,7 @@ pub struct RepairArguments {
     #[arg(long, value_name = "NAME", default_value = AUTO, value_parser = methods())]
     pub method: String,
     /// Take this setting of the method's trade-off, by its place in the list that --json shows, from 0 [default: the
-    /// harshest that keeps clean accuracy]
+    /// one the method chose]
     #[arg(long, value_name = "N")]
     pub setting: Option<usize>,
     /// The file of the repaired model

@@ -35,24 +35,26 @@ fn numbers(report: &RepairReport) -> String {
     let rate = |m: &Measured| m.worst_asr().map_or_else(|| "-".to_owned(), words::percent);
     let aim = report.order.aim;
     let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
-    columns(
-        &[Align::Left, Align::Right, Align::Right, Align::Left],
-        &[
-            row(["", "Before", "After", "Aim"]),
-            row([
-                "Clean accuracy",
-                &words::percent(report.before.accuracy),
-                &words::percent(report.after.accuracy),
-                &format!("at most {} lost", words::percent(aim.accuracy_loss)),
-            ]),
-            row([
-                "Recovered trigger works on",
-                &rate(&report.before),
-                &rate(&report.after),
-                &format!("at most {}", words::percent(aim.asr)),
-            ]),
-        ],
-    )
+    let rows = vec![
+        row(["", "Before", "After", "Aim"]),
+        row([
+            "Clean accuracy",
+            &words::percent(report.before.accuracy),
+            &words::percent(report.after.accuracy),
+            &format!("at most {} lost", words::percent(aim.accuracy_loss)),
+        ]),
+        row([
+            "Recovered trigger works on",
+            &rate(&report.before),
+            &rate(&report.after),
+            &format!("at most {}", words::percent(aim.asr)),
+        ]),
+    ];
+    let text = columns(&[Align::Left, Align::Right, Align::Right, Align::Left], &rows);
+    match (words::works_best(&report.before), words::works_best(&report.after)) {
+        (Some(before), Some(after)) => format!("{text}{}: before {before}, after {after}\n", words::WORKS_BEST),
+        _ => text,
+    }
 }
 
 fn labels(report: &RepairReport) -> String {
@@ -86,12 +88,12 @@ fn circumstances(report: &RepairReport) -> String {
         }
     }
     for attempt in report.attempts.iter().filter(|attempt| attempt.method != report.method) {
-        let why = match (&attempt.failure, &attempt.reached) {
+        let why = match (&attempt.failure, &attempt.proved) {
             (Some(why), _) => why.clone(),
-            (None, Some(reached)) => format!(
+            (None, Some(proved)) => format!(
                 "clean accuracy {}, trigger works on {}",
-                words::percent(reached.accuracy),
-                reached.worst_asr().map_or_else(|| "-".to_owned(), words::percent)
+                words::percent(proved.accuracy),
+                proved.worst_asr().map_or_else(|| "-".to_owned(), words::percent)
             ),
             (None, None) => continue,
         };

@@ -5,6 +5,7 @@ use crate::progress::{Monitor, Stopped};
 use crate::tensor::Seed;
 use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 /// Images as bytes, planar RGB or gray: image `i` is `pixels[i * c*h*w ..]`, channel after channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,20 @@ pub struct Split {
     pub search: ImageSet,
     /// For confirming.
     pub held_out: ImageSet,
+}
+
+impl Split {
+    /// SHA-256 of all pixels and labels in their order, in lower-case hexadecimal: tells image sets apart.
+    pub fn sha256(&self) -> String {
+        let mut digest = Sha256::new();
+        for images in [&self.search, &self.held_out] {
+            for number in [images.len(), images.channels, images.height, images.width].iter().chain(&images.labels) {
+                digest.update((*number as u64).to_le_bytes());
+            }
+            digest.update(&images.pixels);
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl ImageSet {
@@ -180,6 +195,20 @@ mod tests {
             labels: (0..n).map(|i| i % 3).collect(),
             names: vec!["a".into(), "b".into(), "c".into()],
             skipped: vec!["x.png: is empty".into()],
+        }
+    }
+
+    #[test]
+    fn another_pixel_or_label_or_split_is_another_set() {
+        let split = gray(9).split(0.4, Seed(1));
+        let own = split.sha256();
+        assert_eq!((own.len(), &own), (64, &gray(9).split(0.4, Seed(1)).sha256()));
+        let mut pixel = split.clone();
+        pixel.held_out.pixels[3] ^= 1;
+        let mut label = split.clone();
+        label.search.labels.swap(0, 1);
+        for other in [pixel, label, gray(9).split(0.4, Seed(2)), gray(10).split(0.4, Seed(1))] {
+            assert_ne!(other.sha256(), own);
         }
     }
 

@@ -8,7 +8,8 @@
 
 use super::channels::{Channels, Silence, channels};
 use super::choice::{Edit, Outcome, Trial};
-use super::tune::{Gradients, Learner};
+use super::descent::Numbers;
+use super::tune::Learner;
 use super::{Point, Problem, Repair, RepairError};
 use crate::model::Classifier;
 use crate::progress::Monitor;
@@ -161,7 +162,7 @@ fn slopes(
     x: &Tensor,
     labels: &Tensor,
 ) -> Result<Slopes, RepairError> {
-    let mut at = Gradients::new();
+    let mut at = Numbers::new();
     for ((layer, factors), shifts) in layers.iter().zip(factors).zip(shifts) {
         at.extend(layer.scaled(suspect.parameters(), factors, shifts)?);
     }

@@ -5,7 +5,7 @@
 //! stickers: an evolving search that starts in the mark's place ends at them. In: a model, a trigger. Out: [`Block`]s, the best
 //! first.
 
-use super::RepairError;
+use super::{Counted, RepairError, Stamp};
 use crate::detect::Trigger;
 use crate::images::ImageSet;
 use crate::model::Classifier;
@@ -133,18 +133,21 @@ impl Block {
         }
     }
 
-    /// The same as a trigger, with what is known of `like`.
-    pub fn trigger(&self, like: &Trigger) -> Result<Trigger, RepairError> {
+    /// The block as what successes are counted with, in place of the trigger `like`.
+    pub fn counted(&self, like: &Trigger) -> Result<Counted, RepairError> {
         let (_, c, h, w) = like.pattern.dims4()?;
         let (mut mask, mut pattern) = (vec![0.0; h * w], vec![0.0; c * h * w]);
         Self { colour: vec![1.0], speckles: None, ..self.clone() }.paint(&mut mask, [h, w]);
         self.paint(&mut pattern, [h, w]);
         let device = like.mask.device();
-        Ok(Trigger {
+        let l1 = mask.iter().sum();
+        let trigger = Trigger {
             mask: Tensor::from_vec(mask, (1, 1, h, w), device)?,
             pattern: Tensor::from_vec(pattern, (1, c, h, w), device)?,
+            l1,
             ..like.clone()
-        })
+        };
+        Ok(Counted { stamp: Stamp::Block, trigger })
     }
 }
 

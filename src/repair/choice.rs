@@ -18,6 +18,14 @@ pub struct Outcome {
     pub choices: Option<Choices>,
 }
 
+impl Outcome {
+    /// What was measured of the change on the validation images, where it is one of several settings.
+    pub fn measured(&self) -> Option<&Measured> {
+        let choices = self.choices.as_ref()?;
+        choices.list.get(choices.chosen).map(|choice| &choice.measured)
+    }
+}
+
 impl From<Change> for Outcome {
     fn from(change: Change) -> Self {
         Self { change, choices: None }
@@ -111,8 +119,13 @@ impl<'a> Trial<'a> {
     pub fn add(&mut self, what: String, edit: Edit, monitor: &Monitor) -> Result<(Measured, bool), RepairError> {
         let measured = self.problem.measured(&edit.change(self.problem.suspect)?, monitor)?;
         let lost = self.problem.before.accuracy - measured.accuracy;
-        self.choices.list.push(Choice { what, measured: measured.clone(), edit });
+        self.push(Choice { what, measured: measured.clone(), edit });
         Ok((measured, lost <= WORTH_SEEING * self.problem.aim.accuracy_loss))
+    }
+
+    /// Notes a setting that was measured already.
+    pub fn push(&mut self, choice: Choice) {
+        self.choices.list.push(choice);
     }
 
     /// Takes the last setting.
@@ -158,7 +171,7 @@ impl<'a> Trial<'a> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::repair::planted;
+    use crate::repair::{Stamp, Success, planted};
     use candle_core::{Device, Tensor};
 
     /// Index of the setting that is taken of those with these accuracies and successes.
@@ -169,7 +182,7 @@ mod tests {
             images: 40,
             accuracy,
             by_label: Vec::new(),
-            asr: if known { vec![(2, asr)] } else { Vec::new() },
+            asr: if known { vec![Success { label: 2, stamp: Stamp::Mark, share: asr }] } else { Vec::new() },
         };
         problem.before = measured(1.0, 1.0);
         let mut trial = Trial::new(&problem, "made up");

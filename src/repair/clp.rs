@@ -28,8 +28,8 @@ impl Repair for Clp {
     }
 
     fn price(&self) -> &'static str {
-        "Switches off channels that react far more strongly than their neighbours. Needs neither images nor a trigger \
-         and takes a second, but how well it works depends on the network: it can cost much accuracy or do nothing"
+        "Switches off channels that react far more strongly than their neighbours. Changes nothing but those \
+         channels; needs neither images nor a trigger and takes a second, but how well it works depends on the network: it can cost much accuracy or do nothing"
     }
 
     fn needs_images(&self) -> bool {

@@ -151,3 +151,68 @@ pub(super) fn universal(
     }
     Ok(Disturbance::Added { label, pattern })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::detect::Shape;
+    use candle_core::Device;
+
+    /// A mark of two pixels in the middle of a gray picture of 6 x 6.
+    fn mark() -> Trigger {
+        let mut mask = vec![0.0_f32; 36];
+        (mask[14], mask[15]) = (1.0, 0.5);
+        let mask = Tensor::from_vec(mask, (1, 1, 6, 6), &Device::Cpu).unwrap();
+        let pattern = Tensor::full(0.25_f32, (1, 3, 6, 6), &Device::Cpu).unwrap();
+        Trigger { label: 0, source: None, shape: Shape::Patch, mask, pattern, l1: 1.5, asr_search: 1.0, reached: true }
+    }
+
+    fn numbers(tensor: &Tensor) -> Vec<f32> {
+        tensor.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn remade_marks_keep_their_place_and_grow_by_a_pixel_at_most() {
+        let (mark, mut random) = (mark(), Seed(5).random());
+        let own = numbers(&mark.mask);
+        // The pixels beside the two, in the four ways a mark can grow.
+        let grown = |by: i64| -> Vec<f32> {
+            let moved = |i: i64| own.get(usize::try_from(i - by).unwrap_or(usize::MAX)).copied().unwrap_or(0.0);
+            (0..36).map(|i| own[i as usize].max(moved(i))).collect()
+        };
+        let possible = [own.clone(), grown(1), grown(-1), grown(6), grown(-6)];
+        let mut seen = [0; 5];
+        for _ in 0..400 {
+            let (mask, _) = remade(&mark, &mut random).unwrap();
+            let mask = numbers(&mask);
+            seen[possible.iter().position(|p| *p == mask).unwrap()] += 1;
+        }
+        assert!((150..=250).contains(&seen[0]), "half stay as they are: {seen:?}");
+        assert!(seen.iter().all(|&n| n > 20), "{seen:?}");
+    }
+
+    #[test]
+    fn remade_marks_have_other_colours_in_part_and_the_recovered_one_stays_as_it_was() {
+        let (mark, mut random) = (mark(), Seed(5).random());
+        let mut kept = Vec::new();
+        for _ in 0..100 {
+            let (_, pattern) = remade(&mark, &mut random).unwrap();
+            let pattern = numbers(&pattern);
+            assert!(pattern.iter().all(|v| (0.0..=1.0).contains(v)));
+            kept.push(pattern.iter().filter(|&&v| v == 0.25).count());
+        }
+        assert!(kept.iter().any(|&n| n > 90) && kept.iter().any(|&n| n < 18), "from few to most pixels: {kept:?}");
+        assert_eq!(numbers(&mark.pattern), vec![0.25; 108]);
+    }
+
+    #[test]
+    fn a_varied_mark_changes_the_picture_and_leaves_its_values_in_range() {
+        let (picture, mut random) = (Tensor::full(0.6_f32, (1, 3, 6, 6), &Device::Cpu).unwrap(), Seed(5).random());
+        let stamp = Disturbance::Stamp(mark());
+        for _ in 0..50 {
+            let shown = numbers(&stamp.varied(&picture, &mut random).unwrap());
+            assert!(shown.iter().any(|&v| v != 0.6) && shown.iter().all(|v| (0.0..=1.0).contains(v)));
+        }
+    }
+}

@@ -13,6 +13,8 @@ pub struct Attempt {
     pub curve: Vec<Point>,
     /// What it reached on the validation images; `None` where it could not be done.
     pub reached: Option<Measured>,
+    /// The same on the proof images.
+    pub proved: Option<Measured>,
     /// Why it could not be done.
     pub failure: Option<String>,
 }
@@ -71,7 +73,16 @@ pub fn recommended(has_trigger: bool, has_images: bool) -> Vec<&'static dyn Repa
     order.iter().filter_map(|name| method(name)).collect()
 }
 
-/// Tries `methods` in order until one meets the aim on the validation images; otherwise the best of them is taken.
+/// The best of what was tried.
+struct Best<'a> {
+    missing: f32,
+    method: &'a str,
+    outcome: Outcome,
+    after: Measured,
+}
+
+/// Tries `methods` in order until one meets the aim; otherwise the one that comes nearest is taken. What a method reaches on
+/// the validation images flatters it, since it chose its state by them: the aim is asked on the proof images, too.
 /// `watch` gets the name of the running method with each point of its curve.
 ///
 /// # Errors
@@ -82,8 +93,10 @@ pub fn repair(
     watch: &(dyn Fn(&str, Point) + Sync),
     monitor: &Monitor,
 ) -> Result<Repaired, RepairError> {
+    let proof = &problem.parts.proof;
+    let before = measure(problem.suspect, proof, &problem.measured_with, monitor)?;
     let mut attempts = Vec::new();
-    let mut best: Option<(f32, &str, Outcome)> = None;
+    let mut best: Option<Best<'_>> = None;
     let mut failure = None;
     for (i, method) in methods.iter().enumerate() {
         let part = monitor.part(i as f32 / methods.len() as f32, (i + 1) as f32 / methods.len() as f32);
@@ -98,36 +111,37 @@ pub fn repair(
         let ended = lacking(problem, *method).map_or_else(|| method.run(problem, &note, &part), Err);
         let curve = curve.into_inner().unwrap_or_default();
         let name = method.name();
+        let attempt = Attempt { method: name.into(), curve, reached: None, proved: None, failure: None };
         let outcome = match ended {
             Ok(outcome) => outcome,
             Err(stop) if stop.is_stop() => return Err(stop),
             Err(error) => {
-                let why = error.to_string();
-                attempts.push(Attempt { method: name.into(), curve, reached: None, failure: Some(why) });
+                attempts.push(Attempt { failure: Some(error.to_string()), ..attempt });
                 failure = Some(error);
                 continue;
             }
         };
-        let reached = problem.measured(&outcome.change, monitor)?;
-        let missing = reached.misses(problem.aim, &problem.before);
-        attempts.push(Attempt { method: name.into(), curve, reached: Some(reached), failure: None });
-        if best.as_ref().is_none_or(|b| missing < b.0) {
-            best = Some((missing, name, outcome));
+        let reached = match outcome.measured() {
+            Some(measured) => measured.clone(),
+            None => problem.measured(&outcome.change, monitor)?,
+        };
+        let after = measure(&outcome.change.apply(problem.suspect)?, proof, &problem.measured_with, monitor)?;
+        let missing = reached.misses(problem.aim, &problem.before).max(after.misses(problem.aim, &before));
+        attempts.push(Attempt { reached: Some(reached), proved: Some(after.clone()), ..attempt });
+        if best.as_ref().is_none_or(|best| missing < best.missing) {
+            best = Some(Best { missing, method: name, outcome, after });
         }
         if missing == 0.0 {
             break;
         }
     }
-    let Some((_, name, Outcome { change, choices })) = best else {
+    let Some(Best { method, outcome: Outcome { change, choices }, after, .. }) = best else {
         return Err(
             failure.unwrap_or_else(|| RepairError::Lacks("there is no method to repair this model with".into()))
         );
     };
-    let proof = &problem.parts.proof;
-    let before = measure(problem.suspect, proof, &problem.measured_with, monitor)?;
-    let after = measure(&change.apply(problem.suspect)?, proof, &problem.measured_with, monitor)?;
     let meets_aim = after.misses(problem.aim, &before) == 0.0;
-    Ok(Repaired { method: name.into(), change, choices, before, after, meets_aim, attempts })
+    Ok(Repaired { method: method.into(), change, choices, before, after, meets_aim, attempts })
 }
 
 /// Why a method cannot begin.

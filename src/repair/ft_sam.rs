@@ -1,12 +1,12 @@
 //! FT-SAM (Zhu et al., ICCV 2023): fine-tuning on clean images with sharpness-aware steps, which move the large
 //! weights that backdoor neurons have. Adaptive variant, as BackdoorBench runs it.
 
-use super::tune::{Batch, Gradients, Learner, Schedule, Steps, fine_tune, wanted_answers};
+use super::descent::{Numbers, Steps};
+use super::lesson::{TRUE_LABEL, error, shown, wanted_answers};
+use super::tune::{Batch, Learner, Schedule, fine_tune};
 use super::{Outcome, Point, Problem, Repair, RepairError};
 use crate::model::Change;
 use crate::progress::Monitor;
-use crate::tensor::log_softmax;
-use crate::train::augmented;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -23,10 +23,6 @@ const RADII: [f64; 3] = [2.0, 0.5, 0.1];
 /// the suspect's than this share.
 const PATIENCE: usize = 3;
 const FALLEN: f32 = 0.05;
-/// Weight of the true label; the rest, in place of the paper's smoothed labels, is what the suspect says of the picture.
-const TRUE_LABEL: f32 = 0.3;
-/// Share of the batches that are shown as they are: networks that never saw turned or relit pictures lose accuracy otherwise.
-const AS_THEY_ARE: f32 = 0.5;
 
 impl Repair for FtSam {
     fn name(&self) -> &'static str {
@@ -34,9 +30,9 @@ impl Repair for FtSam {
     }
 
     fn price(&self) -> &'static str {
-        "Trains the model further on clean images with steps that disturb the large weights backdoors rest on. Needs no \
-         trigger; changes all weights; twice the time of ordinary training, and a point or two of accuracy. Begins \
-         gentler where the model loses accuracy under the usual steps"
+        "Trains the model further with steps that disturb the large weights backdoors rest on. Needs clean images but no \
+         trigger; changes all weights; a few minutes and a point or two of accuracy. Begins gentler where the model loses \
+         accuracy under the usual steps"
     }
 
     fn run(
@@ -86,21 +82,16 @@ fn tuned(
         }
         watch(Point { done, ..p });
     };
-    let mut gradients = |at: &Gradients, batch: &Batch<'_>| {
+    let mut gradients = |at: &Numbers, batch: &Batch<'_>| {
         if fallen.load(Ordering::Relaxed) {
             return Err(RepairError::CostsAccuracy { method: SCHEDULE.method });
         }
-        let x = if batch.seed.of("as they are").random().chance(AS_THEY_ARE) {
-            images.tensor(batch.indices, &device)?
-        } else {
-            augmented(images, batch.indices, batch.seed.of("augment"), &device)?
-        };
+        let x = shown(images, batch.indices, batch.seed, &device)?;
         let wanted = wanted_answers(problem.suspect, &x, images, batch.indices, TRUE_LABEL, &BTreeSet::new())?;
-        let slope = |at: &Gradients| {
+        let slope = |at: &Numbers| {
             monitor.check()?;
             let learner = Learner::new(problem.suspect, at)?;
-            let said = log_softmax(&learner.classifier.logits(&x)?)?;
-            learner.gradients(&(said * &wanted)?.sum(1)?.mean_all()?.neg()?)
+            learner.gradients(&error(&learner.classifier, &x, &wanted)?)
         };
         let first = slope(at)?;
         slope(&uphill(at, &first, radius)?)
@@ -115,7 +106,7 @@ fn tuned(
 }
 
 /// The numbers at `radius * w² g / |w g|` from `at`: where the loss is worst nearby, measured by the weights' size.
-fn uphill(at: &Gradients, slope: &Gradients, radius: f64) -> Result<Gradients, RepairError> {
+fn uphill(at: &Numbers, slope: &Numbers, radius: f64) -> Result<Numbers, RepairError> {
     let mut norm = 0.0;
     for (name, g) in slope {
         norm += f64::from((g * &at[name])?.sqr()?.sum_all()?.to_scalar::<f32>()?);
@@ -153,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_worst_point_nearby_is_as_far_as_the_radius_by_the_weights_own_size() {
-        let one = |values: &[f32]| Gradients::from([("w".to_owned(), Tensor::new(values, &Device::Cpu).unwrap())]);
+        let one = |values: &[f32]| Numbers::from([("w".to_owned(), Tensor::new(values, &Device::Cpu).unwrap())]);
         let there = uphill(&one(&[2.0, 1.0]), &one(&[0.3, 0.8]), 0.5).unwrap();
         // |w g| = |(0.6, 0.8)| = 1, so the step is 0.5 * (4 * 0.3, 1 * 0.8).
         let there = there["w"].to_vec1::<f32>().unwrap();

@@ -11,11 +11,13 @@ mod channels;
 mod choice;
 mod clamp;
 mod clp;
+mod descent;
 mod disturbance;
 mod drive;
 mod error;
 mod fine_pruning;
 mod ft_sam;
+mod lesson;
 mod measure;
 mod probe;
 mod problem;
@@ -27,7 +29,7 @@ mod unlearn;
 pub use choice::{Choice, Choices, Outcome};
 pub use drive::{Attempt, Repaired, recommended, repair};
 pub use error::RepairError;
-pub use measure::{Measured, measure};
+pub use measure::{Counted, Measured, Stamp, Success, measure};
 pub use problem::{Aim, Parts, Problem};
 pub use trainable::trainable;
 
@@ -96,6 +98,6 @@ pub fn method(name: &str) -> Option<&'static dyn Repair> {
 }
 
 #[cfg(test)]
-mod planted;
+pub(crate) mod planted;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! What a repair is given.
 
-use super::block::working;
-use super::{Measured, RepairError, measure};
+use super::block::{Block, working};
+use super::{Counted, Measured, RepairError, Stamp, measure};
 use crate::detect::Trigger;
 use crate::images::ImageSet;
 use crate::model::{Change, Classifier};
@@ -62,7 +62,7 @@ impl Parts {
 }
 
 /// A suspect and what is known of its backdoor.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Problem<'a> {
     /// The suspect model.
     pub suspect: &'a Classifier,
@@ -72,7 +72,9 @@ pub struct Problem<'a> {
     pub triggers: &'a [Trigger],
     /// What successes are counted with: the recovered triggers, and for each the block that works best in its place. A model can
     /// forget the recovered trigger and still obey the attacker's; the block is nearer to that one (docs/repairs.md).
-    pub measured_with: Vec<Trigger>,
+    pub measured_with: Vec<Counted>,
+    /// For each trigger the blocks that work on the suspect in its place, the best first.
+    pub(super) blocks: Vec<Vec<Block>>,
     /// What the repair must reach.
     pub aim: Aim,
     /// Every random number comes from this.
@@ -94,15 +96,19 @@ impl<'a> Problem<'a> {
         seed: Seed,
         monitor: &Monitor,
     ) -> Result<Self, RepairError> {
-        let mut measured_with = triggers.to_vec();
+        let mark = |trigger: &Trigger| Counted { stamp: Stamp::Mark, trigger: trigger.clone() };
+        let mut measured_with: Vec<Counted> = triggers.iter().map(mark).collect();
+        let mut blocks = Vec::with_capacity(triggers.len());
         for (i, trigger) in triggers.iter().enumerate() {
             let seed = seed.of("block in the trigger's place").nth(i);
-            if let Some(block) = working(&parts.repair, suspect, trigger, seed, monitor)?.first() {
-                measured_with.push(block.trigger(trigger)?);
+            let found = working(&parts.repair, suspect, trigger, seed, monitor)?;
+            if let Some(best) = found.first() {
+                measured_with.push(best.counted(trigger)?);
             }
+            blocks.push(found);
         }
         let before = measure(suspect, &parts.validation, &measured_with, monitor)?;
-        Ok(Self { suspect, parts, triggers, measured_with, aim, seed, before })
+        Ok(Self { suspect, parts, triggers, measured_with, blocks, aim, seed, before })
     }
 
     /// What a change makes of the suspect on the validation images.
@@ -111,5 +117,46 @@ impl<'a> Problem<'a> {
     /// Where the change does not fit, the model fails, or somebody stops the work.
     pub fn measured(&self, change: &Change, monitor: &Monitor) -> Result<Measured, RepairError> {
         measure(&change.apply(self.suspect)?, &self.parts.validation, &self.measured_with, monitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::repair::planted;
+
+    fn problem<'a>(suspect: &'a Classifier, parts: &'a Parts, triggers: &'a [Trigger]) -> Problem<'a> {
+        Problem::new(suspect, parts, triggers, Aim::default(), Seed(1), &Monitor::silent()).unwrap()
+    }
+
+    #[test]
+    fn a_block_that_works_where_the_mark_does_not_is_what_counts() {
+        let (suspect, parts, mut trigger) = (planted::network(), planted::parts(), planted::trigger());
+        // Not bright enough for the backdoor; one white pixel is.
+        trigger.pattern = (trigger.pattern * 0.8).unwrap();
+        let triggers = [trigger];
+        let problem = problem(&suspect, &parts, &triggers);
+        let stamps: Vec<Stamp> = problem.measured_with.iter().map(|counted| counted.stamp).collect();
+        assert_eq!(stamps, [Stamp::Mark, Stamp::Block]);
+        assert_eq!(problem.before.asr[0].share, 0.0);
+        let worst = problem.before.worst().unwrap();
+        assert_eq!((worst.label, worst.stamp, worst.share), (2, Stamp::Block, 1.0));
+        assert_eq!(problem.measured_with[1].trigger.l1, 1.0, "a block of one pixel");
+        assert_eq!(problem.before.of_first(1).worst().unwrap().stamp, Stamp::Mark);
+        assert_eq!(problem.blocks.len(), 1);
+    }
+
+    #[test]
+    fn without_a_block_that_works_the_mark_alone_counts() {
+        let (suspect, parts, triggers) = (planted::network(), planted::parts(), [planted::trigger()]);
+        // Nothing lights up the backdoor's channel.
+        let mut parameters = suspect.parameters().clone();
+        parameters.insert("bias".into(), candle_core::Tensor::new(&[0.0_f32, 0.6, -50.0], &suspect.device()).unwrap());
+        let honest = suspect.with_parameters(parameters);
+        let problem = problem(&honest, &parts, &triggers);
+        assert_eq!(problem.before.asr.len(), 1);
+        assert_eq!(problem.before.worst().unwrap().stamp, Stamp::Mark);
+        assert!(problem.blocks[0].is_empty());
     }
 }

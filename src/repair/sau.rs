@@ -1,7 +1,9 @@
 //! Shared adversarial unlearning (Wei et al., NeurIPS 2023): pictures are disturbed until the suspect and the model that is
 //! being repaired err alike, and the model learns not to. Needs no trigger: backdoors are what both are fooled by most easily.
 
-use super::tune::{Batch, Gradients, Learner, Schedule, Steps, fine_tune, wanted_answers};
+use super::descent::{Numbers, Steps};
+use super::lesson::{TRUE_LABEL, error, wanted_answers};
+use super::tune::{Batch, Learner, Schedule, fine_tune};
 use super::{Outcome, Point, Problem, Repair, RepairError};
 use crate::model::Classifier;
 use crate::progress::Monitor;
@@ -26,8 +28,6 @@ const ERROR: f64 = 0.01;
 /// Bounds on the share that is left for other labels.
 const LEAST: f32 = 0.001;
 const MOST: f32 = 0.999;
-/// Weight of the true label on clean pictures; the rest is what the suspect says of them.
-const TRUE_LABEL: f32 = 0.3;
 
 impl Repair for Sau {
     fn name(&self) -> &'static str {
@@ -48,7 +48,7 @@ impl Repair for Sau {
     ) -> Result<Outcome, RepairError> {
         let images = &problem.parts.repair;
         let suspect = problem.suspect;
-        let mut gradients = |at: &Gradients, batch: &Batch<'_>| {
+        let mut gradients = |at: &Numbers, batch: &Batch<'_>| {
             let x = augmented(images, batch.indices, batch.seed.of("augment"), &suspect.device())?;
             let truth: Vec<usize> = batch.indices.iter().map(|&i| images.labels[i]).collect();
             let mut parameters = suspect.parameters().clone();
@@ -62,7 +62,7 @@ impl Repair for Sau {
                 .collect();
             let wanted = wanted_answers(suspect, &x, images, batch.indices, TRUE_LABEL, &BTreeSet::new())?;
             let learner = Learner::new(suspect, at)?;
-            let clean = (log_softmax(&learner.classifier.logits(&x)?)? * wanted)?.sum(1)?.mean_all()?.neg()?;
+            let clean = error(&learner.classifier, &x, &wanted)?;
             let shared = shared_loss(&learner.classifier.logits(&disturbed)?, &fooled, &wrong)?;
             learner.gradients(&(clean + shared)?)
         };

@@ -28,8 +28,12 @@ fn no_images() -> Parts {
     Parts { repair: none.clone(), validation: none.clone(), proof: none }
 }
 
+fn marked(share: f32) -> Success {
+    Success { label: 0, stamp: Stamp::Mark, share }
+}
+
 fn measured(accuracy: f32, asr: Option<f32>) -> Measured {
-    Measured { images: 100, accuracy, by_label: Vec::new(), asr: asr.map(|a| (0, a)).into_iter().collect() }
+    Measured { images: 100, accuracy, by_label: Vec::new(), asr: asr.map(marked).into_iter().collect() }
 }
 
 #[test]
@@ -81,4 +85,41 @@ fn a_method_that_lacks_something_says_what() {
     let lacks = |name: &str| repair(&problem, &[method(name).unwrap()], &|_, _| {}, &silent).unwrap_err().to_string();
     assert!(lacks("unlearning").contains("recovered trigger"));
     assert!(lacks("ft-sam").contains("clean images"));
+}
+
+/// A method that changes the planted network's last layer to this.
+struct Made(&'static str, [[f32; 3]; 3]);
+
+impl Repair for Made {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn price(&self) -> &'static str {
+        "Nothing"
+    }
+
+    fn run(&self, _: &Problem, _: &(dyn Fn(Point) + Sync), _: &Monitor) -> Result<Outcome, RepairError> {
+        let last = Tensor::new(&self.1, &Device::Cpu)?;
+        Ok(crate::model::Change { parameters: [("last".to_owned(), last)].into(), clamps: Vec::new() }.into())
+    }
+}
+
+#[test]
+fn a_method_that_only_looks_good_on_validation_images_is_followed_by_the_next() {
+    let (suspect, mut parts, triggers) = (planted::network(), planted::parts(), [planted::trigger()]);
+    // Validation images are all dark: who calls everything dark is right there, and wrong on half of the proof.
+    let dark: Vec<usize> = (0..parts.validation.len()).filter(|i| parts.validation.labels[*i] == 0).collect();
+    parts.validation = parts.validation.subset(&dark);
+    let problem = planted::problem(&suspect, &parts, &triggers);
+    let flattering = Made("flattering", [[50.0, 50.0, 50.0], [0.0; 3], [0.0; 3]]);
+    let good = Made("good", [[0.0, 10.0, 0.0], [10.0, 0.0, 0.0], [0.0; 3]]);
+    let unneeded = Made("unneeded", [[0.0; 3]; 3]);
+    let done = repair(&problem, &[&flattering, &good, &unneeded], &|_, _| {}, &Monitor::silent()).unwrap();
+    assert_eq!((done.method.as_str(), done.meets_aim, done.attempts.len()), ("good", true, 2));
+    let first = &done.attempts[0];
+    let accuracy = |measured: &Option<Measured>| measured.as_ref().unwrap().accuracy;
+    assert_eq!((accuracy(&first.reached), accuracy(&first.proved)), (1.0, 0.5));
+    let alone = repair(&problem, &[&flattering], &|_, _| {}, &Monitor::silent()).unwrap();
+    assert!(!alone.meets_aim && alone.method == "flattering");
 }

@@ -7,16 +7,17 @@
 //! is never shown twice alike. Pictures of the target label are not stamped.
 
 use super::block::{Block, working};
-use super::choice::{Edit, Trial};
+use super::choice::{Choice, Edit, Trial};
+use super::descent::Steps;
 use super::disturbance::{Disturbance, universal};
-use super::tune::{Batch, Learner, Schedule, Steps, fine_tune, wanted_answers};
-use super::{Outcome, Point, Problem, Repair, RepairError, measure};
+use super::lesson::{error, shown, wanted_answers};
+use super::tune::{Batch, Learner, Schedule, fine_tune};
+use super::{Counted, Measured, Outcome, Point, Problem, Repair, RepairError, measure};
 use crate::detect::Trigger;
 use crate::images::ImageSet;
 use crate::model::{Change, Classifier};
 use crate::progress::Monitor;
-use crate::tensor::{Random, log_softmax};
-use crate::train::augmented;
+use crate::tensor::Random;
 use candle_core::Tensor;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -38,9 +39,6 @@ const RATES: [f64; 6] = [0.0006, 0.0006, 0.001, 0.002, 0.002, 0.002];
 const WHILE_AFFORDABLE: usize = 3;
 /// Share of a round that the search takes.
 const SEARCH: f32 = 0.3;
-/// Share of the batches that are shown as they are: networks that never saw turned or relit pictures lose accuracy on
-/// plain ones when they learn from changed ones only.
-const AS_THEY_ARE: f32 = 0.5;
 /// Share of the pictures of a batch that are stamped (BackdoorBench: a fifth; the trigger is inexact here).
 const STAMPED: f32 = 0.5;
 /// What stamped pictures get: a block found, any block in the mark's place, an additive pattern; the rest the mark itself.
@@ -55,10 +53,8 @@ const RADIUS: f64 = 2.0;
 const PATTERNS: usize = 2;
 /// Share of the aim that may be left of what was found: the attacker's own trigger works a little better.
 const SPARE: f32 = 0.4;
-/// Shares of the way to the unlearned model that are tried.
-const BLENDS: [f64; 6] = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
-/// Found blocks of a round that are measured like recovered triggers.
-const MEASURED: usize = 1;
+/// Shares of the way to the unlearned model that are measured beside all of it.
+const BLENDS: [f64; 5] = [0.5, 0.6, 0.7, 0.8, 0.9];
 
 impl Repair for Unlearning {
     fn name(&self) -> &'static str {
@@ -67,7 +63,8 @@ impl Repair for Unlearning {
 
     fn price(&self) -> &'static str {
         "Shows the model pictures with the recovered trigger and their true labels until it ignores the trigger. Needs \
-         a recovered trigger and clean images; changes all weights a little; one to a few minutes"
+         a recovered trigger and clean images; changes all weights a little; one to a few minutes and a point or two of \
+         accuracy"
     }
 
     fn needs_trigger(&self) -> bool {
@@ -80,52 +77,73 @@ impl Repair for Unlearning {
         watch: &(dyn Fn(Point) + Sync),
         monitor: &Monitor,
     ) -> Result<Outcome, RepairError> {
-        let mut pool = Pool::new(problem.triggers);
-        let mut known = problem.measured_with.clone();
-        let mut states = vec![Change::default()];
-        for round in 0..=RATES.len() {
-            let share = |part: f32| ((round as f32 + part) / RATES.len() as f32).min(1.0);
+        let mut pool = Pool::new(problem);
+        // A block that is found on the way counts as much as the mark: both must stop working.
+        let mut wider = problem.clone();
+        let mut state = Change::default();
+        let mut left = problem.before.clone();
+        let mut best = Best::new(problem);
+        for (round, rate) in RATES.into_iter().enumerate() {
+            let share = |part: f32| (round as f32 + part) / RATES.len() as f32;
             monitor.step("Looking for what is left of the trigger", share(0.0));
-            let current = states[round].apply(problem.suspect)?;
-            known.extend(pool.grow(problem, &current, round, monitor)?);
-            // A block that was found counts as much as the mark: both must stop working.
-            let wider = Problem { measured_with: known.clone(), before: problem.before.clone(), ..*problem };
-            let left = measure(&current, &problem.parts.validation, &known, monitor)?;
+            let current = state.apply(problem.suspect)?;
+            if round > 0 {
+                wider.measured_with.extend(pool.find_blocks(problem, &current, round, monitor)?);
+                left = measure(&current, &problem.parts.validation, &wider.measured_with, monitor)?;
+                best.consider(&state, &left);
+            }
             let works = left.worst_asr().is_some_and(|asr| asr > SPARE * problem.aim.asr);
             let lost = problem.before.accuracy - left.accuracy;
             let affordable = round < WHILE_AFFORDABLE && lost <= 0.5 * problem.aim.accuracy_loss;
-            if round == RATES.len() || !(works || affordable) {
-                break;
+            if !(works || affordable) {
+                return blended(problem, best, monitor);
             }
+            pool.find_patterns(problem, &current, round, monitor)?;
             let told = |p: Point| watch(Point { done: share(SEARCH + (1.0 - SEARCH) * p.done), ..p });
-            states.push(unlearned(&wider, &current, &pool, round, &told, &monitor.part(share(SEARCH), share(1.0)))?);
+            let part = monitor.part(share(SEARCH), share(1.0));
+            state = unlearned(&wider, &current, &pool, round, rate, &told, &part)?;
         }
-        blended(problem, best(problem, states, monitor)?, monitor)
+        best.consider(&state, &problem.measured(&state, monitor)?);
+        blended(problem, best, monitor)
     }
 }
 
-/// The state that comes nearest to the aim, the latest of equals. Blocks found on the way do not count: each works best on the state
-/// it was searched on, and would speak for those before.
-fn best(problem: &Problem, states: Vec<Change>, monitor: &Monitor) -> Result<Change, RepairError> {
-    let mut best: Option<(f32, Change)> = None;
-    for state in states {
-        let missing = problem.measured(&state, monitor)?.misses(problem.aim.with_spare(SPARE), &problem.before);
-        if best.as_ref().is_none_or(|b| missing <= b.0) {
-            best = Some((missing, state));
+/// The state that came nearest to the aim, the latest of equals.
+struct Best<'a> {
+    problem: &'a Problem<'a>,
+    missing: f32,
+    state: Change,
+    measured: Measured,
+}
+
+impl<'a> Best<'a> {
+    /// The suspect as it is.
+    fn new(problem: &'a Problem<'a>) -> Self {
+        let mut best =
+            Self { problem, missing: f32::INFINITY, state: Change::default(), measured: problem.before.clone() };
+        best.consider(&Change::default(), &problem.before);
+        best
+    }
+
+    /// Blocks found on the way do not count: each works best on the state it was searched on, and would speak for those before.
+    fn consider(&mut self, state: &Change, measured: &Measured) {
+        let measured = measured.of_first(self.problem.measured_with.len());
+        let missing = measured.misses(self.problem.aim.with_spare(SPARE), &self.problem.before);
+        if missing <= self.missing {
+            *self = Self { problem: self.problem, missing, state: state.clone(), measured };
         }
     }
-    Ok(best.map(|b| b.1).unwrap_or_default())
 }
 
 /// The unlearned model, and less of the way to it for a person to choose. None of that is taken unasked: halfway the recovered
 /// trigger is dead long before the attacker's own (docs/repairs.md).
-fn blended(problem: &Problem, unlearned: Change, monitor: &Monitor) -> Result<Outcome, RepairError> {
+fn blended(problem: &Problem, unlearned: Best<'_>, monitor: &Monitor) -> Result<Outcome, RepairError> {
     let mut trial = Trial::new(problem, "Share of the way from the suspect to the unlearned model");
-    let unlearned = Arc::new(unlearned);
+    let end = Arc::new(unlearned.state.clone());
     for share in BLENDS {
-        let what = format!("{:.0} %", 100.0 * share);
-        trial.add(what, Edit::Blend(unlearned.clone(), share), monitor)?;
+        trial.add(format!("{:.0} %", 100.0 * share), Edit::Blend(end.clone(), share), monitor)?;
     }
+    trial.push(Choice::new("100 %".into(), unlearned.state, unlearned.measured));
     trial.last()
 }
 
@@ -137,35 +155,47 @@ struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
-    fn new(marks: &'a [Trigger]) -> Self {
-        Self { marks, blocks: Vec::new(), added: Vec::new() }
+    /// The marks, and the blocks that work on the suspect.
+    fn new(problem: &'a Problem<'a>) -> Self {
+        Self { marks: problem.triggers, blocks: problem.blocks.concat(), added: Vec::new() }
     }
 
-    /// Searches on the model as it is now. Blocks of all rounds are kept, patterns of the last; the best new blocks come back as
-    /// triggers.
-    fn grow(
+    /// Adds the blocks that work on the model as it is now to those of earlier rounds. The best come back to be counted.
+    fn find_blocks(
         &mut self,
         problem: &Problem,
         current: &Classifier,
         round: usize,
         monitor: &Monitor,
-    ) -> Result<Vec<Trigger>, RepairError> {
-        let seed = problem.seed.of("disturbance").nth(round);
+    ) -> Result<Vec<Counted>, RepairError> {
         let mut new = Vec::new();
-        self.added.clear();
         for (i, mark) in self.marks.iter().enumerate() {
-            let seed = seed.nth(i);
+            let seed = problem.seed.of("disturbance").nth(round).nth(i);
             let found = working(&problem.parts.repair, current, mark, seed.of("blocks"), monitor)?;
-            for block in found.iter().take(MEASURED) {
-                new.push(block.trigger(mark)?);
+            if let Some(best) = found.first() {
+                new.push(best.counted(mark)?);
             }
             self.blocks.extend(found);
-            for k in 0..PATTERNS {
-                let seed = seed.of("universal").nth(k);
-                self.added.push(universal(problem, current, mark.label, RADIUS, seed, monitor)?);
-            }
         }
         Ok(new)
+    }
+
+    /// Additive patterns that work on the model as it is now, in place of those of earlier rounds.
+    fn find_patterns(
+        &mut self,
+        problem: &Problem,
+        current: &Classifier,
+        round: usize,
+        monitor: &Monitor,
+    ) -> Result<(), RepairError> {
+        self.added.clear();
+        for (i, mark) in self.marks.iter().enumerate() {
+            let seed = problem.seed.of("disturbance").nth(round).nth(i).of("universal");
+            for k in 0..PATTERNS {
+                self.added.push(universal(problem, current, mark.label, RADIUS, seed.nth(k), monitor)?);
+            }
+        }
+        Ok(())
     }
 
     /// One of them, for one picture.
@@ -190,6 +220,7 @@ fn unlearned(
     current: &Classifier,
     pool: &Pool<'_>,
     round: usize,
+    rate: f64,
     watch: &(dyn Fn(Point) + Sync),
     monitor: &Monitor,
 ) -> Result<Change, RepairError> {
@@ -202,21 +233,15 @@ fn unlearned(
     let mut gradients = |at: &_, batch: &Batch<'_>| {
         let learner = Learner::new(problem.suspect, at)?;
         let seed = batch.seed.nth(round);
-        let shown = with_targets(batch.indices, &targets, &mut seed.of("targets").random());
-        let clean = if seed.of("as they are").random().chance(AS_THEY_ARE) {
-            images.tensor(&shown, &device)?
-        } else {
-            augmented(images, &shown, seed.of("augment"), &device)?
-        };
-        let wanted = wanted_answers(problem.suspect, &clean, images, &shown, true_label, &labels)?;
-        let x = stamped(&clean, pool, images, &shown, &mut seed.random())?;
-        let said = log_softmax(&learner.classifier.logits(&x)?)?;
-        learner.gradients(&(said * wanted)?.sum(1)?.mean_all()?.neg()?)
+        let indices = with_targets(batch.indices, &targets, &mut seed.of("targets").random());
+        let clean = shown(images, &indices, seed, &device)?;
+        let wanted = wanted_answers(problem.suspect, &clean, images, &indices, true_label, &labels)?;
+        let x = stamped(&clean, pool, images, &indices, &mut seed.random())?;
+        learner.gradients(&error(&learner.classifier, &x, &wanted)?)
     };
     // Few images are shown more often: what counts is the number of steps.
     let passes = PASSES.max(FEWEST_STEPS.div_ceil(images.len().div_ceil(BATCH).max(1)));
-    let schedule =
-        Schedule { method: NAME, passes, at_least: passes, batch: BATCH, rate: RATES[round], steps: Steps::Relative };
+    let schedule = Schedule { method: NAME, passes, at_least: passes, batch: BATCH, rate, steps: Steps::Relative };
     fine_tune(problem, current, schedule, &mut gradients, watch, monitor)
 }
 

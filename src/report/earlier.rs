@@ -112,6 +112,7 @@ impl Earlier {
             preprocessing: self.preprocessing.clone(),
             sha256: self.model.sha256.clone(),
             per_label: self.images.per_label.clone(),
+            images_sha256: self.images.sha256.clone(),
             infected: self.infected(),
             method: None,
             setting: None,
@@ -188,6 +189,9 @@ pub struct EarlierImages {
     pub count: usize,
     /// Of each label.
     pub per_label: Vec<usize>,
+    /// Of their pixels and labels; earlier versions of the program did not tell.
+    #[serde(default)]
+    pub sha256: Option<String>,
 }
 
 /// Reads the JSON of an audit.
@@ -235,6 +239,10 @@ mod tests {
         let order = &audit.order;
         let repair = earlier.repair(order.model.clone(), order.images.clone(), "repaired.onnx".into());
         assert_eq!(repair, RepairOrder::of(&audit, "repaired.onnx".into()));
+        let mut old: serde_json::Value = serde_json::from_str(&json::text(&audit)).unwrap();
+        assert!(old["images"].as_object_mut().unwrap().remove("sha256").is_some());
+        std::fs::write(&path, old.to_string()).unwrap();
+        assert_eq!(read(&path).unwrap().images.sha256, None, "an audit of an earlier version");
         assert_eq!(repair.infected, [Target { label: 1, source: None, shape: Shape::Patch, size: Some(0.05) }]);
     }
 

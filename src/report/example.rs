@@ -106,6 +106,7 @@ pub fn audit() -> Audit {
             per_label: vec![40, 40, 20],
             skipped: Vec::new(),
             held_out: 40,
+            sha256: Some("5d".repeat(32)),
         },
         discovery: Discovery { candidates: vec![candidate], accuracy: 0.97, images: 100 },
         preprocessing,

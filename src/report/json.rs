@@ -144,6 +144,9 @@ struct Images<'a> {
     per_label: &'a [usize],
     names: &'a [String],
     skipped: &'a [String],
+    /// Of pixels and labels as they were searched and held back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -272,6 +275,7 @@ impl<'a> Images<'a> {
             per_label: &images.per_label,
             names: &images.names,
             skipped: &images.skipped,
+            sha256: images.sha256.as_deref(),
         }
     }
 }

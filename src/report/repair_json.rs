@@ -2,12 +2,12 @@
 
 use crate::audit::Verdict;
 use crate::audit::repairing::RepairReport;
-use crate::repair::{Aim, Attempt, Choice, Choices, Measured};
+use crate::repair::{Aim, Attempt, Choice, Choices, Measured, Success};
 use serde::Serialize;
 use std::path::Path;
 
 /// Version of the layout written here.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -18,7 +18,10 @@ struct Document<'a> {
     meets_aim: bool,
     aim: Aim,
     accuracy: Pair<f32>,
+    /// Of the mark or block that works best.
     asr: Pair<Option<f32>>,
+    /// Which that is.
+    works_best: Pair<Option<Success>>,
     before: &'a Measured,
     after: &'a Measured,
     rescan: Option<Rescan<'a>>,
@@ -98,6 +101,7 @@ pub fn text(report: &RepairReport) -> String {
         aim: order.aim,
         accuracy: Pair { before: report.before.accuracy, after: report.after.accuracy },
         asr: Pair { before: report.before.worst_asr(), after: report.after.worst_asr() },
+        works_best: Pair { before: report.before.worst(), after: report.after.worst() },
         before: &report.before,
         after: &report.after,
         rescan: report.scanned_again.as_ref().map(|again| Rescan {

@@ -3,6 +3,7 @@
 use crate::audit::Verdict;
 use crate::audit::repairing::RepairReport;
 use crate::model::{ChannelOrder, Format, InputLayout, InputSpec, Preprocessing};
+use crate::repair::{Measured, Stamp};
 
 /// The verdict for a person. Never "clean": nothing found is no proof that there is nothing.
 pub fn verdict(verdict: Verdict) -> &'static str {
@@ -27,6 +28,20 @@ pub fn repaired(report: &RepairReport) -> &'static str {
         (true, ..) => "Written, but not examined: the aim is met, but there was no second audit to its end",
         (false, ..) => "Written, but not examined: the aim is not met, and there was no second audit to its end",
     }
+}
+
+/// What [`works_best`] is of.
+pub const WORKS_BEST: &str = "Counted with what works best";
+
+/// What the successes of a trigger were counted with: the recovered mark or the block in its place, whichever works better.
+pub fn works_best(measured: &Measured) -> Option<String> {
+    let best = measured.worst()?;
+    let what = match best.stamp {
+        Stamp::Mark => "the recovered mark",
+        Stamp::Block => "a block painted in the mark's place",
+    };
+    let several = measured.asr.iter().any(|success| success.label != best.label);
+    Some(if several { format!("{what}, label {}", best.label) } else { what.to_owned() })
 }
 
 /// The kind of a model file.
@@ -108,6 +123,7 @@ pub fn input(input: &InputSpec) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::repair::Success;
 
     #[test]
     fn times_are_said_as_people_say_them() {
@@ -129,6 +145,21 @@ mod tests {
     #[test]
     fn shares_have_one_digit_and_survive_what_is_no_number() {
         assert_eq!([0.9869, 1.0, f32::NAN].map(percent), ["98.7 %", "100.0 %", "unknown"]);
+    }
+
+    #[test]
+    fn what_successes_were_counted_with_is_said_and_of_which_label_where_there_are_several() {
+        let measured = |asr: &[(usize, Stamp, f32)]| Measured {
+            images: 10,
+            accuracy: 0.9,
+            by_label: Vec::new(),
+            asr: asr.iter().map(|&(label, stamp, share)| Success { label, stamp, share }).collect(),
+        };
+        let said = |asr: &[_]| works_best(&measured(asr)).unwrap_or_default();
+        assert_eq!(said(&[]), "");
+        assert_eq!(said(&[(3, Stamp::Mark, 0.5), (3, Stamp::Block, 0.5)]), "the recovered mark");
+        assert_eq!(said(&[(3, Stamp::Mark, 0.1), (3, Stamp::Block, 0.5)]), "a block painted in the mark's place");
+        assert_eq!(said(&[(3, Stamp::Mark, 0.1), (4, Stamp::Mark, 0.5)]), "the recovered mark, label 4");
     }
 
     #[test]

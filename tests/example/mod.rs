@@ -59,6 +59,7 @@ pub fn audit() -> Audit {
             per_label: vec![40; NAMES.len()],
             skipped: vec![],
             held_out: 192,
+            sha256: None,
         },
         discovery: Discovery {
             candidates: vec![Candidate { preprocessing: preprocessing.clone(), accuracy: 0.983, loss: 0.07 }],

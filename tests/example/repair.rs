@@ -2,13 +2,13 @@
 
 use super::example;
 use candle_core::{DType, Device, Tensor};
-use poisdetc::audit::repairing::{Proof, RepairOrder, RepairReport};
+use poisdetc::audit::repairing::{Pictures, Proof, RepairOrder, RepairReport, UNKNOWN};
 use poisdetc::audit::{Audit, Verdict};
 use poisdetc::detect::{Example, Shape, Trigger};
 use poisdetc::images::{self, Wanted};
 use poisdetc::model::{self, Change, Classifier, Format, Preprocessing, Saved};
 use poisdetc::progress::Monitor;
-use poisdetc::repair::{Attempt, Choice, Choices, Measured, Point};
+use poisdetc::repair::{Attempt, Choice, Choices, Counted, Measured, Point, Stamp, Success};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +21,11 @@ pub fn curve() -> Vec<Point> {
     (0..=12).map(at).collect()
 }
 
+/// How often the recovered mark works.
+fn marked(share: f32) -> Vec<Success> {
+    vec![Success { label: example::INFECTED, stamp: Stamp::Mark, share }]
+}
+
 /// The repair; `clean` where its second audit finds nothing.
 pub fn report(clean: bool) -> RepairReport {
     let audit = example::audit();
@@ -29,7 +34,7 @@ pub fn report(clean: bool) -> RepairReport {
         images: audit.images.held_out,
         accuracy,
         by_label: (0..audit.labels.len()).map(|label| Some(accuracy - 0.004 * (label % 3) as f32)).collect(),
-        asr: vec![(example::INFECTED, asr)],
+        asr: marked(asr),
     };
     let (before, after) = (measured(0.983, 0.989), measured(0.971, 0.021));
     let trigger = audit.labels[example::INFECTED].trigger.as_ref().expect("the infected label has a trigger");
@@ -45,13 +50,17 @@ pub fn report(clean: bool) -> RepairReport {
             method: "unlearning".into(),
             curve: curve(),
             reached: Some(after.clone()),
+            proved: Some(after.clone()),
             failure: None,
         }],
         before,
         after,
         meets_aim: true,
-        examples_before: trigger.examples.clone(),
-        examples_after: trigger.examples.iter().map(answer).collect(),
+        pictures: vec![Pictures {
+            label: example::INFECTED,
+            before: trigger.examples.clone(),
+            after: trigger.examples.iter().map(answer).collect(),
+        }],
         change: Change::default(),
         choices: None,
         proof: None,
@@ -67,11 +76,7 @@ pub fn report(clean: bool) -> RepairReport {
         scanned_again: Some(again),
         stopped: false,
         seconds: 41.0,
-        limits: vec![
-            "The attacker's own trigger is unknown. Shown is that the recovered one no longer works and what a second \
-             search finds, not that the attacker's is gone"
-                .into(),
-        ],
+        limits: vec![UNKNOWN.into()],
         order,
     }
 }
@@ -112,7 +117,7 @@ pub fn with_settings(folder: &Path) -> RepairReport {
             let changed = bias.affine(f64::from(FACTORS[i]), 0.0).expect("a bias");
             change.parameters.insert(CHANGED.into(), changed);
         }
-        let asr = vec![(example::INFECTED, 0.98 * (1.0 - share))];
+        let asr = marked(0.98 * (1.0 - share));
         let measured = Measured { images: 60, accuracy: 0.983 - 0.03 * share, by_label: Vec::new(), asr };
         Choice::new(format!("{i} of 3, {} channels off", 4 * i), change, measured)
     };
@@ -128,7 +133,7 @@ pub fn with_settings(folder: &Path) -> RepairReport {
     report.proof = Some(Arc::new(Proof {
         suspect,
         images: images.sample(48, report.order.audited.settings.seed),
-        triggers: vec![trigger],
+        counted: vec![Counted { stamp: Stamp::Mark, trigger }],
     }));
     report
 }

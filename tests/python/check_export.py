@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy
 import onnxruntime
 
-TOLERANCE = 1e-3
+TOLERANCE = 1e-4
 
 
 def log_shares(logits):

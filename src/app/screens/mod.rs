@@ -5,4 +5,5 @@ pub mod files;
 pub mod inspect;
 pub mod open;
 pub mod repair;
+pub mod repair_pictures;
 pub mod repaired;

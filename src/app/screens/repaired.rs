@@ -1,24 +1,20 @@
 //! What a repair did: numbers and pictures before and after, the second audit, and what is not proved.
 
 use super::repair::aim;
+use super::repair_pictures::RepairPictures;
 use crate::app::command::{Command, Commands};
 use crate::app::known::Known;
 use crate::app::repairing::Repairing;
 use crate::app::theme::{self, Colors};
-use crate::app::widgets::{Part, Pictures, badge, heading, plain, repair_legend, repair_plot, trouble, weak};
+use crate::app::widgets::{Pictures, badge, heading, repair_legend, repair_plot, trouble, weak};
 use crate::app::words;
 use crate::audit::Verdict;
 use crate::audit::repairing::RepairReport;
-use crate::detect::Example;
-use crate::repair::Choices;
+use crate::repair::{Choices, Measured};
 use egui::{Button, Frame, Grid, Label, Margin, RichText, Ui};
 
-/// Width of a real picture on the screen, in points.
-const SIDE: f32 = 108.0;
 /// With more labels than this only those that changed most are shown.
 const MANY_LABELS: usize = 20;
-/// Distance between two of them.
-const BETWEEN: f32 = 14.0;
 
 /// What is drawn.
 pub struct Repaired<'a> {
@@ -43,7 +39,8 @@ impl Repaired<'_> {
             return;
         }
         self.numbers(ui);
-        self.pictures(ui, pictures);
+        let name = |label| self.name(label);
+        RepairPictures { all: &self.report.pictures, name: &name, version: self.repair.version }.ui(ui, pictures);
         self.second_audit(ui);
         theme::card(ui).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
@@ -186,7 +183,7 @@ impl Repaired<'_> {
 
     fn numbers(&self, ui: &mut Ui) {
         let (before, after) = (&self.report.before, &self.report.after);
-        let asr = |m: &crate::repair::Measured| m.worst_asr().map_or_else(|| "–".to_owned(), words::percent);
+        let asr = |m: &Measured| m.worst_asr().map_or_else(|| "–".to_owned(), words::percent);
         theme::card(ui).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
             heading(ui, "Before and after");
@@ -207,69 +204,18 @@ impl Repaired<'_> {
                     }
                     ui.end_row();
                 }
+                if let (Some(before), Some(after)) = (words::works_best(before), words::works_best(after)) {
+                    ui.label(RichText::new(words::WORKS_BEST).color(color));
+                    for what in [before, after] {
+                        ui.label(RichText::new(what).color(color));
+                    }
+                    ui.end_row();
+                }
             });
             let aim = aim(self.report.order.aim, before.worst_asr().is_some());
             let met = if self.report.meets_aim { "met" } else { "not met" };
             weak(ui, format!("Aim, {met}: {}{}", aim[..1].to_lowercase(), &aim[1..]));
             weak(ui, format!("Measured on {} held back", words::counted(after.images, "image", "images")));
-        });
-    }
-
-    fn pictures(&self, ui: &mut Ui, pictures: &mut Pictures) {
-        let pairs: Vec<(usize, (&Example, &Example))> =
-            self.report.examples_before.iter().zip(&self.report.examples_after).enumerate().collect();
-        if pairs.is_empty() {
-            return;
-        }
-        theme::card(ui).show(ui, |ui| {
-            ui.set_min_width(ui.available_width());
-            heading(ui, "The same pictures before and after");
-            weak(ui, "Above the clean picture, below the same with the recovered trigger; under each what the suspect says, then what the repaired model says");
-            let in_a_row = (ui.available_width() / (SIDE + BETWEEN)).floor().max(1.0) as usize;
-            for some in pairs.chunks(in_a_row) {
-                ui.horizontal_top(|ui| {
-                    ui.spacing_mut().item_spacing.x = BETWEEN;
-                    for &(i, (before, after)) in some {
-                        self.pair(ui, i, before, after, pictures);
-                    }
-                });
-            }
-        });
-    }
-
-    fn pair(&self, ui: &mut Ui, i: usize, before: &Example, after: &Example, pictures: &mut Pictures) {
-        let truth = self.name(before.truth);
-        ui.vertical(|ui| {
-            ui.set_width(SIDE);
-            ui.spacing_mut().item_spacing.y = 2.0;
-            for (part, picture, said, says, what) in [
-                (Part::Before(i), &before.before, before.answer_before, after.answer_before, "Clean picture"),
-                (Part::After(i), &before.after, before.answer_after, after.answer_after, "With the trigger"),
-            ] {
-                let names = [self.name(said.0), self.name(says.0)];
-                let alt = format!(
-                    "{what} {} of {truth}: the suspect says {}, the repaired model {}",
-                    i + 1,
-                    names[0],
-                    names[1]
-                );
-                pictures.show(ui, (self.repair.version, part), SIDE, &alt, || plain(picture)).on_hover_text(format!(
-                    "{what}. It shows “{truth}”; the suspect says “{}”, {} sure, the repaired model “{}”, {} sure",
-                    names[0],
-                    words::percent(said.1),
-                    names[1],
-                    words::percent(says.1)
-                ));
-                for ((when, name), answer) in ["before", "after"].iter().zip(&names).zip([said.0, says.0]) {
-                    let wrong = answer != before.truth;
-                    let colors = Colors::of(ui);
-                    let color = if wrong { colors.verdict(Verdict::Infected).ink } else { colors.text };
-                    let when = format!("{when}{}", if wrong { ", wrong" } else { "" });
-                    ui.add(Label::new(RichText::new(when).small().color(colors.weak)));
-                    ui.add(Label::new(RichText::new(name).text_style(theme::strong()).color(color)).truncate());
-                }
-                ui.add_space(6.0);
-            }
         });
     }
 

@@ -1,13 +1,13 @@
 //! Another setting of a finished repair: measured on the images of the proof, and written.
 
 use super::limits::limits;
-use super::work::{examples, written};
+use super::pictures::pictures;
+use super::work::written;
 use super::{RepairOrder, RepairReport, RepairingError};
-use crate::detect::Trigger;
 use crate::images::ImageSet;
 use crate::model::{Classifier, Overwrite};
 use crate::progress::Monitor;
-use crate::repair::{Choices, RepairError, measure};
+use crate::repair::{Choices, Counted, RepairError, measure};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -18,8 +18,8 @@ pub struct Proof {
     pub suspect: Classifier,
     /// Images that neither the search nor the repair saw.
     pub images: ImageSet,
-    /// The recovered triggers, then the blocks in their place.
-    pub triggers: Vec<Trigger>,
+    /// What successes are counted with.
+    pub counted: Vec<Counted>,
 }
 
 /// The report of the same repair with the setting at `index` of its list, written to `destination`. It was not audited
@@ -39,8 +39,8 @@ pub fn choose(
     let choice = choices.list.get(index).ok_or_else(none)?;
     let change = choice.change(&proof.suspect)?;
     let repaired = change.apply(&proof.suspect).map_err(RepairError::from)?;
-    let after = measure(&repaired, &proof.images, &proof.triggers, monitor)?;
-    let examples_after = examples(&proof.triggers, &repaired, &proof.images)?;
+    let after = measure(&repaired, &proof.images, &proof.counted, monitor)?;
+    let pictures = pictures(&proof.counted, [&proof.suspect, &repaired], &proof.images)?;
     monitor.check().map_err(RepairError::from)?;
     let order = RepairOrder { destination, ..report.order.clone() };
     let saved = written(&order, &change, &order.destination, Overwrite::Others)?;
@@ -48,10 +48,10 @@ pub fn choose(
     Ok(RepairReport {
         meets_aim: after.misses(order.aim, &report.before) == 0.0,
         after,
-        examples_after,
+        pictures,
         change,
         choices: Some(Choices { chosen: index, ..choices.clone() }),
-        limits: limits(&order, &proof.triggers, report.before.images, Err(why)),
+        limits: limits(&order, &proof.counted, report.before.images, 1, Err(why)),
         saved,
         scanned_again: None,
         stopped: false,

@@ -2,18 +2,25 @@
 
 use super::RepairOrder;
 use crate::audit::Audit;
-use crate::detect::Trigger;
+use crate::repair::Counted;
+
+/// What the numbers of a repair with a recovered trigger are of, and what they are not.
+pub const UNKNOWN: &str = "The attacker's own trigger is unknown. What is measured is the recovered one, or the painted \
+                           block in its place where that works better, and what a second search finds; not that the \
+                           attacker's is gone";
 
 /// Held-back pictures below which rates are rough.
 const FEW: usize = 100;
 /// A trigger is the audit's where its size is off by at most this share.
 const SAME_SIZE: f32 = 0.01;
 
-/// All of them. `images` is how many the proof was made on; `scan` is the second audit, or why there is none.
+/// All of them. `images` is how many the proof was made on, and `compared` how many methods were measured on them; `scan`
+/// is the second audit, or why there is none.
 pub(super) fn limits(
     order: &RepairOrder,
-    triggers: &[Trigger],
+    counted: &[Counted],
     images: usize,
+    compared: usize,
     scan: Result<&Audit, &str>,
 ) -> Vec<String> {
     let mut limits = Vec::new();
@@ -22,11 +29,9 @@ pub(super) fn limits(
          backdoors usually rest on, and the second audit is all the evidence there is"
             .to_owned()
     } else {
-        "The attacker's own trigger is unknown. What is measured is the recovered one, or the painted block in its place \
-         where that works better, and what a second search finds; not that the attacker's is gone"
-            .to_owned()
+        UNKNOWN.to_owned()
     });
-    for (target, trigger) in order.infected.iter().zip(triggers) {
+    for (target, Counted { trigger, .. }) in order.infected.iter().zip(counted) {
         if let Some(size) = target.size.filter(|size| (trigger.size() - size).abs() > SAME_SIZE * size) {
             limits.push(format!(
                 "The trigger of label {} that was found again covers {:.2} % of the picture, the audit's {:.2} %: another \
@@ -39,6 +44,12 @@ pub(super) fn limits(
     }
     if images < FEW {
         limits.push(format!("Only {images} images were held back as proof; the rates are rough"));
+    }
+    if compared > 1 {
+        limits.push(format!(
+            "{compared} methods were measured on the same held-back images and the best was taken; the best of several \
+             looks a little better than it is"
+        ));
     }
     match scan {
         Ok(again) if again.stopped => {

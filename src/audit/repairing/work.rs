@@ -1,18 +1,19 @@
 //! The repair itself, one part after the other.
 
 use super::limits::limits;
+use super::pictures::pictures;
 use super::{Proof, RepairEvent, RepairOrder, RepairReport, RepairingError, Target};
 use crate::audit::again::again;
 use crate::audit::opening::{self, Opened};
 use crate::audit::pace::forwarded;
 use crate::audit::run::{AuditError, Subject};
 use crate::audit::{Audit, Event, Order, run};
-use crate::detect::{DetectError, Direction, Example, Shape, Trigger};
-use crate::images::{ImageError, ImageSet};
+use crate::detect::{DetectError, Direction, Shape, Trigger};
+use crate::images::ImageError;
 use crate::model;
-use crate::model::{Change, Classifier, Format, Overwrite, SaveError, Saved, save};
+use crate::model::{Change, Format, Overwrite, SaveError, Saved, save};
 use crate::progress::{Monitor, Step};
-use crate::repair::{self, Parts, Point, Problem, Repair, RepairError, Repaired};
+use crate::repair::{self, Counted, Parts, Point, Problem, Repair, RepairError, Repaired};
 use crate::tensor::Seed;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,8 +23,6 @@ use std::time::Instant;
 const OPENED: f32 = 0.02;
 const FOUND: f32 = 0.10;
 const REPAIRED: f32 = 0.60;
-/// Pictures shown before and after.
-const EXAMPLES: usize = 6;
 
 /// How far the whole is, told to whoever watches.
 struct Course<'a> {
@@ -59,22 +58,23 @@ pub fn repair_model(
     belong_together(order, &opened)?;
     model::check_destination(&opened.model, &order.destination, order.overwrite)?;
     let subject = opening::subject(&audited, &opened, &order.preprocessing, device)?;
+    same_images(order, &subject)?;
 
     let found = |share: f32| course.at(OPENED + (FOUND - OPENED) * share, "Finding the triggers of the audit again");
     found(0.0);
     let searched: Vec<(Direction, Shape)> = order.infected.iter().map(Target::searched).collect();
     let triggers = again(&audited.settings, &subject, &searched, &found, monitor)?;
-    let (parts, triggers, repaired) = repaired(order, &subject, &triggers, &methods, &course, monitor)?;
+    let (parts, counted, repaired) = repaired(order, &subject, &triggers, &methods, &course, monitor)?;
     let changed = repaired.change.apply(&subject.suspect).map_err(RepairError::from)?;
-    let examples_before = examples(&triggers, &subject.suspect, &parts.proof)?;
-    let examples_after = examples(&triggers, &changed, &parts.proof)?;
+    let pictures = pictures(&counted, [&subject.suspect, &changed], &parts.proof)?;
     monitor.check().map_err(AuditError::from)?;
 
     course.at(REPAIRED, "Writing the repaired model");
     let saved = save(&opened.model, &repaired.change, &order.preprocessing, &order.destination, order.overwrite, None)?;
     events(RepairEvent::Saved(saved.path.clone()));
     let scan = scan_again(&audited, order, &saved, &course, monitor);
-    let limits = limits(order, &triggers, repaired.before.images, scan.as_ref().map_err(String::as_str));
+    let compared = repaired.attempts.iter().filter(|attempt| attempt.proved.is_some()).count();
+    let limits = limits(order, &counted, repaired.before.images, compared, scan.as_ref().map_err(String::as_str));
     Ok(RepairReport {
         order: order.clone(),
         method: repaired.method,
@@ -82,11 +82,10 @@ pub fn repair_model(
         before: repaired.before,
         after: repaired.after,
         meets_aim: repaired.meets_aim,
-        examples_before,
-        examples_after,
+        pictures,
         change: repaired.change,
         choices: repaired.choices,
-        proof: Some(Arc::new(Proof { suspect: subject.suspect, images: parts.proof, triggers })),
+        proof: Some(Arc::new(Proof { suspect: subject.suspect, images: parts.proof, counted })),
         saved,
         stopped: scan.as_ref().map_or_else(|_| monitor.is_stopped(), |again| again.stopped),
         scanned_again: scan.ok(),
@@ -126,9 +125,9 @@ pub(super) fn written(
     Ok(save(&model, change, &order.preprocessing, destination, overwrite, None)?)
 }
 
-/// The audit's order with the preprocessing it used. Whether labels may lack images was decided by that audit.
+/// The audit's order. Whether labels may lack images was decided by that audit.
 fn as_audited(order: &RepairOrder) -> Order {
-    let mut audited = Order { preprocessing: Some(order.preprocessing.clone()), ..order.audited.clone() };
+    let mut audited = order.audited.clone();
     audited.settings.allow_missing_labels = true;
     audited
 }
@@ -191,6 +190,19 @@ fn belong_together(order: &RepairOrder, opened: &Opened) -> Result<(), Repairing
     }
 }
 
+/// Refuses as many images of each label as the audit saw, but other ones.
+fn same_images(order: &RepairOrder, subject: &Subject) -> Result<(), RepairingError> {
+    match &order.images_sha256 {
+        Some(seen) if *seen != subject.split.sha256() => Err(RepairingError::Order(format!(
+            "the audit was done with other images than {}: there are as many of each label, but they are not the same \
+             pictures in the same order; give the same images, since those it held back are the proof, or audit this model \
+             with these first",
+            order.audited.images.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn repaired(
     order: &RepairOrder,
     subject: &Subject,
@@ -198,7 +210,7 @@ fn repaired(
     methods: &[&dyn Repair],
     course: &Course<'_>,
     monitor: &Monitor,
-) -> Result<(Parts, Vec<Trigger>, Repaired), RepairingError> {
+) -> Result<(Parts, Vec<Counted>, Repaired), RepairingError> {
     course.at(FOUND, "Measuring the suspect");
     let seed = order.audited.settings.seed;
     let parts = Parts::of(&subject.split.search, &subject.split.held_out, seed);
@@ -208,7 +220,7 @@ fn repaired(
             course.at(FOUND + (REPAIRED - FOUND) * fraction, &step.stage);
         }
     };
-    let (measured_with, repaired) = forwarded(monitor, &told, |monitor| {
+    let (counted, repaired) = forwarded(monitor, &told, |monitor| {
         let problem = Problem::new(&subject.suspect, &parts, triggers, order.aim, seed, monitor)?;
         let repaired = repair::repair(&problem, methods, &watch, monitor)?;
         let repaired = match order.setting {
@@ -217,16 +229,7 @@ fn repaired(
         };
         Ok::<_, RepairError>((problem.measured_with, repaired))
     })?;
-    Ok((parts, measured_with, repaired))
-}
-
-/// Held-back pictures clean and with the first trigger, and what `model` says of them.
-pub(super) fn examples(
-    triggers: &[Trigger],
-    model: &Classifier,
-    images: &ImageSet,
-) -> Result<Vec<Example>, RepairError> {
-    triggers.first().map_or_else(|| Ok(Vec::new()), |t| t.examples(model, images, EXAMPLES).map_err(Into::into))
+    Ok((parts, counted, repaired))
 }
 
 /// The audit of the repaired file, with a seed the first audit did not have; or why there is none.
@@ -237,7 +240,8 @@ fn scan_again(
     course: &Course<'_>,
     monitor: &Monitor,
 ) -> Result<Audit, String> {
-    let mut again = Order { model: saved.path.clone(), ..audited.clone() };
+    let preprocessing = Some(order.preprocessing.clone());
+    let mut again = Order { model: saved.path.clone(), preprocessing, ..audited.clone() };
     again.settings.seed = fresh(order.audited.settings.seed);
     let tell = |event: Event| {
         if let Event::Progress { fraction, stage, .. } = event {
@@ -277,6 +281,7 @@ mod tests {
             preprocessing: Preprocessing::unit([8, 8], 3),
             sha256: String::new(),
             per_label: Vec::new(),
+            images_sha256: None,
             infected: vec![Target { label: 0, source: None, shape: Shape::Patch, size: None }],
             method: method.map(str::to_owned),
             setting: None,
