@@ -6,6 +6,7 @@
 
 pub mod activation;
 pub mod adam;
+pub mod chain;
 #[cfg(test)]
 pub(crate) mod check;
 pub mod conv;

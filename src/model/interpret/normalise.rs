@@ -7,7 +7,7 @@ use crate::model::graph::{Node, Op};
 use candle_core::{Result, Tensor, bail};
 
 /// Scale and shift of a normalisation with known statistics, each `[c]`; differentiable in scale and bias.
-fn scale_and_shift(x: &Operands, epsilon: f32) -> Result<(Tensor, Tensor)> {
+pub(super) fn scale_and_shift(x: &Operands, epsilon: f32) -> Result<(Tensor, Tensor)> {
     let (scale, bias, mean, variance) = (x.tensor(1)?, x.tensor(2)?, x.tensor(3)?, x.tensor(4)?);
     let scale = scale.div(&(variance + f64::from(epsilon))?.sqrt()?)?;
     let shift = bias.sub(&mean.mul(&scale)?)?;
@@ -42,16 +42,20 @@ pub(super) fn conv_with_batch_norm(conv_node: &Node, x: &Operands, norm: &Node, 
         bail!("a convolution is followed by a normalisation")
     };
     let (scale, shift) = scale_and_shift(y, epsilon)?;
-    let w = x.tensor(1)?;
+    let (w, shift) = folded(&x.tensor(1)?, x.optional_tensor(2)?.as_ref(), &scale, &shift)?;
+    Ok(vec![Live::Tensor(conv(&x.tensor(0)?, &w, Some(&shift), geometry)?)])
+}
+
+/// Weights and bias of a convolution whose result is scaled and shifted.
+pub(super) fn folded(w: &Tensor, b: Option<&Tensor>, scale: &Tensor, shift: &Tensor) -> Result<(Tensor, Tensor)> {
     if w.rank() != 4 || scale.dims() != [w.dim(0)?] {
         bail!("{} channels are normalised after a kernel of shape {:?}", scale.elem_count(), w.dims())
     }
-    let shift = match x.optional_tensor(2)? {
-        Some(b) => b.mul(&scale)?.add(&shift)?,
-        None => shift,
+    let shift = match b {
+        Some(b) => b.mul(scale)?.add(shift)?,
+        None => shift.clone(),
     };
-    let w = w.broadcast_mul(&scale.reshape(((), 1, 1, 1))?)?;
-    Ok(vec![Live::Tensor(conv(&x.tensor(0)?, &w, Some(&shift), geometry)?)])
+    Ok((w.broadcast_mul(&scale.reshape(((), 1, 1, 1))?)?, shift))
 }
 
 /// `(x - mean) / sqrt(variance + epsilon)` over the axes from `from` on.
