@@ -77,27 +77,27 @@ impl Plan {
                 Some(t) => Ok(t.dims()),
                 None => bail!("parameter {index} is missing"),
             };
-            let (work, result) = match step {
-                &Step::Conv { from, ref geometry, weight, bias, activation } => {
+            let (work, result) = match *step {
+                Step::Conv { from, ref geometry, weight, bias, activation } => {
                     let bias_dims = bias.map(parameter).transpose()?;
                     let s = ConvShape::new(&shape(from)?, parameter(weight)?, bias_dims, geometry)?;
                     let result = [n, s.o, s.oh, s.ow];
                     (Work::Conv { from, shape: s, weight, bias, activation }, result)
                 }
-                &Step::MaxPool { from, ref geometry } => {
+                Step::MaxPool { from, ref geometry } => {
                     let window = Sliding::over(shape(from)?, geometry)?;
                     let [n, c, ..] = shape(from)?;
                     let result = [n, c, window.rows.out, window.columns.out];
                     (Work::MaxPool { from, window }, result)
                 }
-                &Step::Add { left, right, activation } => {
+                Step::Add { left, right, activation } => {
                     let result = shape(left)?;
                     if result != shape(right)? {
                         bail!("{result:?} and {:?} are added", shape(right)?)
                     }
                     (Work::Add { left, right, activation }, result)
                 }
-                &Step::Activate { from, activation } => (Work::Activate { from, activation }, shape(from)?),
+                Step::Activate { from, activation } => (Work::Activate { from, activation }, shape(from)?),
             };
             plan.work.push(work);
             plan.shapes.push(result);

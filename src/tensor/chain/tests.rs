@@ -261,7 +261,7 @@ fn a_maximum_that_comes_twice_gives_to_the_first_and_not_a_number_stays_one() {
         Step::MaxPool { from: 1, geometry: Pool2d::square(2) },
     ];
     let x = Var::new(&[[[[1.0_f32, 3.0, -1.0, 0.0], [3.0, 3.0, -2.0, 0.0]]]], &Device::Cpu).unwrap();
-    let y = run(&steps, &x, &[one.clone()]).unwrap();
+    let y = run(&steps, &x, std::slice::from_ref(&one)).unwrap();
     assert_eq!(numbers(&y), [3.0, 0.0]);
     assert_eq!(numbers(y.backward().unwrap().get(&x).unwrap()), [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     let x = Tensor::new(&[[[[1.0_f32, f32::NAN], [2.0, 0.0]]]], &Device::Cpu).unwrap();
