@@ -10,10 +10,9 @@
 const MMAP_THRESHOLD: i32 = -3;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const TRIM_THRESHOLD: i32 = -1;
-/// Memory that may lie idle until the next operation takes it: the activations of a batch. A step of a small ViT
-/// needs more than a quarter of this, and spent a quarter of its time on fresh pages when less was kept.
+/// Memory that may lie idle until the next operation takes it: the activations of a batch.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const KEPT: i32 = 1 << 30;
+const KEPT: i32 = 256 << 20;
 /// The largest threshold glibc takes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGEST_THRESHOLD: i32 = 32 << 20;
