@@ -102,6 +102,53 @@ impl CustomOp1 for Elu {
     }
 }
 
+/// The error function, and its slope `2 / sqrt(pi) * e^(-x^2)`. candle calls the scalar function for every element.
+///
+/// # Errors
+/// Where the tensor is not `f32`.
+pub fn erf(x: &Tensor) -> Result<Tensor> {
+    if x.device().is_cpu() { x.contiguous()?.apply_op1(Erf) } else { x.erf() }
+}
+
+/// By formula 7.1.26 of Abramowitz and Stegun; off by 2e-7 at most.
+fn erf_of(x: f32) -> f32 {
+    let far = x.abs();
+    let t = 1.0 / (1.0 + 0.327_591_1 * far);
+    let p = t * (0.254_829_6 + t * (-0.284_496_74 + t * (1.421_413_7 + t * (-1.453_152 + t * 1.061_405_4))));
+    (1.0 - p * exp(-far * far)).copysign(x)
+}
+
+struct Erf;
+
+impl CustomOp1 for Erf {
+    fn name(&self) -> &'static str {
+        "erf"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = storage::slice(x, layout)?;
+        let mut out = vec![0.0; x.len()];
+        out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(out, x)| {
+            out.iter_mut().zip(x).for_each(|(out, &x)| *out = erf_of(x));
+        });
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+
+    fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let gradient = storage::read2(&x.contiguous()?, &grad.contiguous()?, |x, grad| {
+            let mut out = vec![0.0; x.len()];
+            out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE).zip(grad.par_chunks(PIECE))).for_each(
+                |(out, (x, grad))| {
+                    let inputs = out.iter_mut().zip(x.iter().zip(grad));
+                    inputs.for_each(|(out, (&x, g))| *out = g * std::f32::consts::FRAC_2_SQRT_PI * exp(-x * x));
+                },
+            );
+            out
+        })?;
+        Ok(Some(Tensor::from_vec(gradient, x.shape(), x.device())?))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -134,6 +181,19 @@ mod tests {
         );
         let x = Tensor::new(&[[-2_f32, -0.6, 0.4], [1.5, -0.2, -1.1]], &Device::Cpu).unwrap();
         gradients_match_differences(&[x], 1e-2, "elu", |x| elu(&x[0].t()?, 0.8));
+    }
+
+    #[test]
+    fn the_error_function_is_candles_and_its_slope_that_of_differences() {
+        let x: Vec<f32> = (-500..=500).map(|i| i as f32 * 0.01).collect();
+        let x = Tensor::new(x.as_slice(), &Device::Cpu).unwrap();
+        let [ours, theirs] = [erf(&x), x.erf()].map(|y| y.unwrap().to_vec1::<f32>().unwrap());
+        for (i, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+            assert!((a - b).abs() < 5e-7, "number {i}: {a} is not {b}");
+        }
+        let x = Tensor::new(&[[-1.7_f32, -0.3, 0.2], [0.9, 1.4, 2.2]], &Device::Cpu).unwrap();
+        gradients_match_differences(&[x], 1e-2, "erf", |x| erf(&x[0].t()?));
+        assert!(erf(&Tensor::new(&[f32::NAN], &Device::Cpu).unwrap()).unwrap().to_vec1::<f32>().unwrap()[0].is_nan());
     }
 
     #[test]

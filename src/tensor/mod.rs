@@ -6,6 +6,7 @@
 
 pub mod activation;
 pub mod adam;
+pub mod chain;
 #[cfg(test)]
 pub(crate) mod check;
 pub mod conv;
@@ -13,6 +14,7 @@ pub mod loss;
 mod matrix;
 pub mod pool;
 pub mod resize;
+pub mod rows;
 pub mod seed;
 pub mod squash;
 pub mod stamp;
@@ -20,12 +22,13 @@ mod storage;
 pub mod threads;
 mod window;
 
-pub use activation::{elu, relu};
+pub use activation::{elu, erf, relu};
 pub use adam::Adam;
 pub use conv::{Conv2d, conv2d};
 pub use loss::{answers, cross_entropy, log_softmax};
 pub use pool::{Pool2d, avg_pool2d, max_pool2d};
 pub use resize::resize;
+pub use rows::{softmax_rows, standardise};
 pub use seed::{Random, Seed};
 pub use squash::{squash, unsquash};
 pub use stamp::stamp;

@@ -70,16 +70,23 @@ fn pool<C: 'static + CustomOp1 + Send + Sync>(x: &Tensor, operation: C) -> Resul
 }
 
 /// The windows over every plane (one channel of one image).
-struct Sliding {
+pub(super) struct Sliding {
     n: usize,
     c: usize,
-    rows: Axis,
-    columns: Axis,
+    pub rows: Axis,
+    pub columns: Axis,
 }
 
 impl Sliding {
     fn new(x: &Tensor, geometry: &Pool2d) -> Result<Self> {
-        let &[n, c, h, w] = x.dims() else { bail!("a pooling takes an image batch [n, c, h, w], not {:?}", x.dims()) };
+        match x.dims() {
+            &[n, c, h, w] => Self::over([n, c, h, w], geometry),
+            other => bail!("a pooling takes an image batch [n, c, h, w], not {other:?}"),
+        }
+    }
+
+    /// Over images of this shape `[n, c, h, w]`.
+    pub fn over([n, c, h, w]: [usize; 4], geometry: &Pool2d) -> Result<Self> {
         let axis = |i: usize, size| {
             let Pool2d { kernel, stride, pads, dilation, ceil_mode, .. } = geometry;
             let pads = [pads[i], pads[i + 2]];
@@ -90,9 +97,14 @@ impl Sliding {
             pads.iter().all(|&pad| pad <= most).then_some(axis)
         };
         let (Some(rows), Some(columns)) = (axis(0, h), axis(1, w)) else {
-            bail!("a pooling with {geometry:?} does not fit the image batch {:?}", x.dims())
+            bail!("a pooling with {geometry:?} does not fit the image batch {:?}", [n, c, h, w])
         };
         Ok(Self { n, c, rows, columns })
+    }
+
+    /// Down and across.
+    pub fn axes(&self) -> [&Axis; 2] {
+        [&self.rows, &self.columns]
     }
 
     fn shape(&self) -> Shape {

@@ -3,7 +3,7 @@
 use super::graft::with_gradient;
 use super::value::{Operands, checked_size};
 use crate::model::graph::{Binary, Unary};
-use crate::tensor::{elu, relu};
+use crate::tensor::{elu, erf, relu};
 use candle_core::{DType, Result, Tensor};
 
 /// `function` of every element.
@@ -22,7 +22,7 @@ pub(super) fn unary(function: &Unary, x: &Tensor) -> Result<Tensor> {
         Unary::Softplus => softplus(x),
         Unary::Softsign => x / (abs(x)? + 1.0)?,
         Unary::Tanh => x.tanh(),
-        Unary::Erf => x.erf(),
+        Unary::Erf => erf(x),
         Unary::Gelu { tanh: true } => x.gelu(),
         Unary::Gelu { tanh: false } => x.gelu_erf(),
         Unary::Exp => x.exp(),

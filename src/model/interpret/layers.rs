@@ -2,7 +2,7 @@
 
 use super::graft::with_gradient;
 use super::value::{Operands, axis_of, checked_size};
-use crate::tensor::{Conv2d, Pool2d, avg_pool2d, conv2d, max_pool2d};
+use crate::tensor::{Conv2d, Pool2d, avg_pool2d, conv2d, max_pool2d, softmax_rows};
 use candle_core::{D, Result, Tensor, bail};
 
 /// How many windows fit in `size` cells; at most one more where the count is rounded up.
@@ -205,6 +205,9 @@ fn exponentials(x: &Tensor, axis: usize) -> Result<(Tensor, Tensor)> {
 /// where one share is nearly 1, as in steep attention.)
 pub(super) fn softmax(x: &Tensor, axis: i64) -> Result<Tensor> {
     let axis = axis_of(axis, x.rank())?;
+    if x.device().is_cpu() && axis + 1 == x.rank() && x.elem_count() > 0 {
+        return softmax_rows(x);
+    }
     let (shifted, sum) = exponentials(x, axis)?;
     let shares = shifted.exp()?.broadcast_div(&sum)?;
     let kept = shares.clone();

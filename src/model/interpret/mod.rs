@@ -6,6 +6,7 @@
 
 mod array;
 mod attention;
+mod chains;
 mod effort;
 mod einsum;
 mod elementwise;
@@ -28,6 +29,7 @@ use super::graph::{Node, Op, Source, ValueId};
 use super::{Graph, ModelError, Parameters};
 use candle_core::{Device, Result, Tensor};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use value::{Integers, Live, Operands};
 
 impl Graph {
@@ -43,7 +45,7 @@ impl Graph {
         fixed_batch: Option<usize>,
     ) -> std::result::Result<Tensor, ModelError> {
         let Some(batch) = fixed_batch else {
-            return self.run_once(parameters, input, &mut Effort::unlimited());
+            return self.run_once(parameters, input, None);
         };
         let n = input.dim(0)?;
         let mut pieces = Vec::with_capacity(n.div_ceil(batch.max(1)));
@@ -54,7 +56,7 @@ impl Graph {
             let rows: Vec<Tensor> = std::iter::once(Ok(piece))
                 .chain((here..batch).map(|_| input.narrow(0, n - 1, 1)))
                 .collect::<Result<_>>()?;
-            let logits = self.run_once(parameters, &Tensor::cat(&rows, 0)?, &mut Effort::unlimited())?;
+            let logits = self.run_once(parameters, &Tensor::cat(&rows, 0)?, None)?;
             pieces.push(logits.narrow(0, 0, here)?);
         }
         Ok(Tensor::cat(&pieces, 0)?)
@@ -66,7 +68,7 @@ impl Graph {
     /// As [`Graph::run`].
     pub fn numbers_computed(&self, parameters: &Parameters, input: &Tensor) -> std::result::Result<usize, ModelError> {
         let mut effort = Effort::unlimited();
-        self.run_once(parameters, input, &mut effort)?;
+        self.run_once(parameters, input, Some(&mut effort))?;
         Ok(effort.numbers)
     }
 
@@ -82,19 +84,23 @@ impl Graph {
         effort: &mut Effort,
     ) -> std::result::Result<Tensor, ModelError> {
         effort.begin();
-        self.run_once(parameters, input, effort)
+        self.run_once(parameters, input, Some(effort))
     }
 
-    /// Counts what it costs.
+    /// Counts what it costs, where that is asked; then it goes node by node.
     fn run_once(
         &self,
         parameters: &Parameters,
         input: &Tensor,
-        effort: &mut Effort,
+        effort: Option<&mut Effort>,
     ) -> std::result::Result<Tensor, ModelError> {
         let device = input.device();
         let (last_use, uses) = self.uses();
         let fused = self.batch_norms_after_convolutions(&uses);
+        let together = effort.is_none() && device.is_cpu();
+        let stretches = if together { chains::stretches(self, &last_use, &fused) } else { HashMap::new() };
+        let mut unlimited = Effort::unlimited();
+        let effort = effort.unwrap_or(&mut unlimited);
         let mut done = vec![false; self.nodes.len()];
         let mut live: Vec<Option<Live>> = vec![None; self.values.len()];
         for (position, node) in self.nodes.iter().enumerate() {
@@ -106,6 +112,18 @@ impl Graph {
                 if live[id.0].is_none() {
                     live[id.0] = self.fetch(id, parameters, input, device).map_err(failed)?;
                 }
+            }
+            if let Some(stretch) = stretches.get(&position)
+                && let Some(Live::Tensor(x)) = &live[stretch.input.0]
+                && let Ok(output) = stretch.run(self, parameters, x, &uses, &fused)
+            {
+                stretch.nodes.iter().for_each(|&node| done[node] = true);
+                let end = stretch.nodes.iter().max().copied().unwrap_or(position);
+                if last_use[stretch.input.0] <= end {
+                    live[stretch.input.0] = None;
+                }
+                live[stretch.output.0] = Some(Live::Tensor(output));
+                continue;
             }
             let (outputs, writer) = match fused[position] {
                 Some(norm) => {

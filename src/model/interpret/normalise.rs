@@ -4,10 +4,11 @@ use super::graft::with_gradient;
 use super::layers::{conv, dims4};
 use super::value::{Live, Operands, axis_of};
 use crate::model::graph::{Node, Op};
+use crate::tensor::standardise;
 use candle_core::{Result, Tensor, bail};
 
 /// Scale and shift of a normalisation with known statistics, each `[c]`; differentiable in scale and bias.
-fn scale_and_shift(x: &Operands, epsilon: f32) -> Result<(Tensor, Tensor)> {
+pub(super) fn scale_and_shift(x: &Operands, epsilon: f32) -> Result<(Tensor, Tensor)> {
     let (scale, bias, mean, variance) = (x.tensor(1)?, x.tensor(2)?, x.tensor(3)?, x.tensor(4)?);
     let scale = scale.div(&(variance + f64::from(epsilon))?.sqrt()?)?;
     let shift = bias.sub(&mean.mul(&scale)?)?;
@@ -42,20 +43,27 @@ pub(super) fn conv_with_batch_norm(conv_node: &Node, x: &Operands, norm: &Node, 
         bail!("a convolution is followed by a normalisation")
     };
     let (scale, shift) = scale_and_shift(y, epsilon)?;
-    let w = x.tensor(1)?;
+    let (w, shift) = folded(&x.tensor(1)?, x.optional_tensor(2)?.as_ref(), &scale, &shift)?;
+    Ok(vec![Live::Tensor(conv(&x.tensor(0)?, &w, Some(&shift), geometry)?)])
+}
+
+/// Weights and bias of a convolution whose result is scaled and shifted.
+pub(super) fn folded(w: &Tensor, b: Option<&Tensor>, scale: &Tensor, shift: &Tensor) -> Result<(Tensor, Tensor)> {
     if w.rank() != 4 || scale.dims() != [w.dim(0)?] {
         bail!("{} channels are normalised after a kernel of shape {:?}", scale.elem_count(), w.dims())
     }
-    let shift = match x.optional_tensor(2)? {
-        Some(b) => b.mul(&scale)?.add(&shift)?,
-        None => shift,
+    let shift = match b {
+        Some(b) => b.mul(scale)?.add(shift)?,
+        None => shift.clone(),
     };
-    let w = w.broadcast_mul(&scale.reshape(((), 1, 1, 1))?)?;
-    Ok(vec![Live::Tensor(conv(&x.tensor(0)?, &w, Some(&shift), geometry)?)])
+    Ok((w.broadcast_mul(&scale.reshape(((), 1, 1, 1))?)?, shift))
 }
 
 /// `(x - mean) / sqrt(variance + epsilon)` over the axes from `from` on.
 fn standardised(x: &Tensor, from: usize, epsilon: f32) -> Result<Tensor> {
+    if x.device().is_cpu() && from < x.rank() && x.elem_count() > 0 {
+        return standardise(&x.flatten_from(from)?, epsilon)?.reshape(x.shape());
+    }
     let axes: Vec<usize> = (from..x.rank()).collect();
     let count: usize = x.dims()[from..].iter().product();
     let mean_of = |t: &Tensor| t.sum_keepdim(axes.as_slice())? / count.max(1) as f64;
@@ -67,11 +75,18 @@ fn standardised(x: &Tensor, from: usize, epsilon: f32) -> Result<Tensor> {
 /// Layer normalisation (Ba et al. 2016).
 pub(super) fn layer_norm(x: &Operands, axis: i64, epsilon: f32) -> Result<Tensor> {
     let t = x.tensor(0)?;
-    let y = standardised(&t, axis_of(axis, t.rank())?, epsilon)?.broadcast_mul(&x.tensor(1)?)?;
-    match x.optional_tensor(2)? {
-        Some(shift) => y.broadcast_add(&shift),
-        None => Ok(y),
+    let y = standardised(&t, axis_of(axis, t.rank())?, epsilon)?;
+    let (scale, shift) = (x.tensor(1)?, x.optional_tensor(2)?);
+    if scale.track_op() || shift.as_ref().is_some_and(Tensor::track_op) || !y.track_op() {
+        let y = y.broadcast_mul(&scale)?;
+        return shift.map_or(Ok(y.clone()), |shift| y.broadcast_add(&shift));
     }
+    // Fixed numbers get no gradient.
+    let mut value = y.detach().broadcast_mul(&scale)?;
+    if let Some(shift) = shift {
+        value = value.broadcast_add(&shift)?;
+    }
+    with_gradient(&y, value, move |gradient| gradient.broadcast_mul(&scale))
 }
 
 /// Normalisation by the root of the mean square (Zhang and Sennrich 2019).

@@ -15,8 +15,8 @@ mod tile;
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
-use shape::ConvShape;
-use tile::Instructions;
+pub(super) use shape::ConvShape;
+pub(super) use tile::Instructions;
 
 use super::storage;
 

@@ -11,7 +11,7 @@ const MOST_NUMBERS: u128 = 1 << 31;
 
 /// Sizes and geometry; every product of them that is used as a length fits `usize`.
 #[derive(Debug, Clone)]
-pub(super) struct ConvShape {
+pub(in crate::tensor) struct ConvShape {
     /// Images.
     pub n: usize,
     /// Input channels.

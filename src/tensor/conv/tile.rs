@@ -19,7 +19,7 @@ pub(super) struct Tile(pub [f32; CHANNELS * CELLS]);
 
 /// What the processor can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Instructions {
+pub(in crate::tensor) enum Instructions {
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
