@@ -12,7 +12,7 @@ use super::pace::Pace;
 use super::references::Reference;
 use super::run::{AuditError, Evidence, Subject};
 use super::scope::PairsExamined;
-use super::verdict::{is_confirmed, may_be_planted};
+use super::verdict::{is_confirmed, is_confirmed_pair, may_be_planted};
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, attack_success, median};
@@ -63,7 +63,7 @@ pub(super) fn search(
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<(), AuditError> {
     let settings = &order.settings;
-    if evidence.triggers.iter().chain(&evidence.blends).flatten().any(is_confirmed) {
+    if is_confirmed(evidence) {
         evidence.pairs_examined = PairsExamined::NotNeeded;
         return Ok(());
     }
@@ -142,7 +142,7 @@ impl<'a> Chase<'a> {
             found.retain(|one| may_be_planted(&one.evidence));
             let known = self.compared(found)?;
             // Behind a pair that is confirmed there may be more, as in an all-to-all attack.
-            let go_on = known.iter().any(is_confirmed);
+            let go_on = known.iter().any(is_confirmed_pair);
             all.extend(known);
             if !go_on {
                 break;

@@ -63,7 +63,7 @@ pub(super) fn search(
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<(), AuditError> {
     let (settings, kind) = (&order.settings, Kind::of(shape));
-    if shape == Shape::Blend && evidence.triggers.iter().flatten().any(is_confirmed) {
+    if shape == Shape::Blend && is_confirmed(evidence) {
         return Ok(());
     }
     let how = how(shape, settings, subject)?;

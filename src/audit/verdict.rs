@@ -62,7 +62,7 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
             findings.extend(of_trigger(trigger));
         }
         let blend = evidence.blends[label].as_ref();
-        findings.extend(blend.map(blends::finding));
+        findings.extend(blend.map(|blend| blends::finding(blend, &evidence.blends)));
         let (pair, of_pairs) = pairs::into_label(&evidence.pairs, label, names);
         findings.extend(of_pairs);
         if let Some(shots) = shots {
@@ -71,21 +71,23 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         }
         findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
         let verdict = findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::NoEvidence);
-        let blend = blend.filter(|blend| blends::verdict(blend) > Verdict::NoEvidence);
+        let blend = blend.filter(|blend| blends::verdict(blend, &evidence.blends) > Verdict::NoEvidence);
         let trigger = pair.or(blend).or(trigger.as_ref()).cloned();
         LabelFindings { label, name: name.clone(), verdict, findings, shots: shots.clone(), trigger }
     })
     .collect()
 }
 
-/// Whether a trigger is confirmed, so that nothing else is needed to call the model infected.
-pub(super) fn is_confirmed(t: &TriggerEvidence) -> bool {
-    let verdict = match (t.source, t.shape) {
-        (Some(_), _) => pairs::verdict(t),
-        (None, Shape::Blend) => blends::verdict(t),
-        (None, Shape::Patch) => return of_trigger(t).iter().any(|f| f.verdict == Verdict::Infected),
-    };
-    verdict == Verdict::Infected
+/// Whether a trigger that works on every picture is confirmed, so that nothing else is needed to call the model infected.
+pub(super) fn is_confirmed(evidence: &Evidence) -> bool {
+    let patch = |t: &TriggerEvidence| of_trigger(t).iter().any(|f| f.verdict == Verdict::Infected);
+    let blend = |t: &TriggerEvidence| blends::verdict(t, &evidence.blends) == Verdict::Infected;
+    evidence.triggers.iter().flatten().any(patch) || evidence.blends.iter().flatten().any(blend)
+}
+
+/// Whether the mark of a pair is confirmed.
+pub(super) fn is_confirmed_pair(t: &TriggerEvidence) -> bool {
+    pairs::verdict(t) == Verdict::Infected
 }
 
 /// Whether a trigger for one source is small enough to be compared with honest models.

@@ -1,31 +1,43 @@
 //! The rule for faint patterns over the whole picture: blends, waves and what resembles them.
 //!
 //! The size of a blend is how strong the pattern is laid over the picture. Labels of an honest model need nearly the
-//! same strength, so that less than a patch has to be smaller stands out; honest models then tell the natural from
-//! the planted.
+//! same strength, so that less than a patch has to be smaller stands out. Some labels are easier than others to every
+//! model (a frog on CIFAR-10 is), and a large network may need less than small ones everywhere: what counts is how much
+//! less a label needs than on honest models, beside how much less the other labels do.
 
 use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS};
 use crate::audit::{Finding, Verdict};
 use crate::detect::TriggerEvidence;
+use crate::detect::neural_cleanse::median;
 
-/// A pattern stands out beyond so many deviations and at no more than this share of the strength that the model's labels
-/// usually need. Labels of honest models stayed within 1.8 deviations and above 0.76.
+/// A pattern stands out beyond so many deviations, at no more than this share of the strength that the model's labels
+/// usually need.
 const STANDS_OUT: (f32, f32) = (2.2, 0.72);
 /// The same missed by a little.
 const NEARLY: (f32, f32) = (2.0, 0.76);
 /// Fainter than on honest models when it needs at most this share of their strength.
 const FAINTER: f32 = 0.7;
+/// And that share is at most this part of what it is at the model's other labels.
+const FAINTER_THAN_ELSEWHERE: f32 = 0.75;
 /// A pattern stronger than this is not faint: it simply paints over the picture.
 const STRONGEST: f32 = 0.3;
 
-/// What a recovered pattern says of its label.
-pub(super) fn verdict(t: &TriggerEvidence) -> Verdict {
-    let Seen { honest, abroad } = Seen::of(t);
+/// The share of the strength on honest models that a label needs.
+fn share(t: &TriggerEvidence) -> Option<f32> {
+    Seen::of(t).honest.map(|honest| t.size / honest.max(f32::EPSILON))
+}
+
+/// What a recovered pattern says of its label, beside `all` of the model's.
+pub(super) fn verdict(t: &TriggerEvidence, all: &[Option<TriggerEvidence>]) -> Verdict {
+    let Seen { abroad, .. } = Seen::of(t);
     let below = |(deviations, share): (f32, f32)| {
         t.anomaly_index.is_some_and(|index| index > deviations)
             && t.usual_size.is_some_and(|usual| t.size <= share * usual)
     };
-    let fainter = honest.is_some_and(|honest| t.size <= FAINTER * honest);
+    let elsewhere: Vec<f32> = all.iter().flatten().filter(|other| other.label != t.label).filter_map(share).collect();
+    let fainter = share(t).is_some_and(|here| {
+        here <= FAINTER && !elsewhere.is_empty() && here <= FAINTER_THAN_ELSEWHERE * median(&elsewhere)
+    });
     let foreign = abroad.is_some_and(|abroad| abroad <= MEANS_NOTHING);
     let works = t.reached && t.asr >= WORKS && t.size <= STRONGEST;
     match () {
@@ -36,7 +48,8 @@ pub(super) fn verdict(t: &TriggerEvidence) -> Verdict {
     }
 }
 
-pub(super) fn finding(t: &TriggerEvidence) -> Finding {
+/// The same with its reason.
+pub(super) fn finding(t: &TriggerEvidence, all: &[Option<TriggerEvidence>]) -> Finding {
     let percent = |v: f32| format!("{:.1} %", 100.0 * v);
     let Seen { honest, abroad } = Seen::of(t);
     let mut because = format!(
@@ -55,7 +68,7 @@ pub(super) fn finding(t: &TriggerEvidence) -> Finding {
             percent(abroad)
         );
     }
-    Finding { verdict: verdict(t), because }
+    Finding { verdict: verdict(t, all), because }
 }
 
 #[cfg(test)]
@@ -76,9 +89,21 @@ mod tests {
         }
     }
 
+    /// Two other labels, which need nine tenths of what they need on honest models.
+    fn others() -> Vec<Option<TriggerEvidence>> {
+        let other = |label| Some(TriggerEvidence { label, size: 0.25, anomaly_index: Some(0.1), ..planted() });
+        vec![None, other(1), other(2)]
+    }
+
+    fn on(t: &TriggerEvidence) -> Verdict {
+        let mut all = others();
+        all[0] = Some(t.clone());
+        verdict(t, &all)
+    }
+
     #[test]
     fn a_pattern_is_confirmed_that_is_far_too_faint_and_means_nothing_to_honest_models() {
-        assert_eq!(verdict(&planted()), Verdict::Infected);
+        assert_eq!(on(&planted()), Verdict::Infected);
         let cases = [
             ("works too rarely", TriggerEvidence { asr: 0.8, ..planted() }, Verdict::NoEvidence),
             ("as strong as others", TriggerEvidence { size: 0.2, ..planted() }, Verdict::NoEvidence),
@@ -94,13 +119,36 @@ mod tests {
             ),
         ];
         for (what, evidence, expected) in cases {
-            assert_eq!(verdict(&evidence), expected, "{what}");
+            assert_eq!(on(&evidence), expected, "{what}");
         }
     }
 
     #[test]
+    fn a_label_that_is_easy_to_every_model_is_no_alarm_where_all_labels_need_less_than_on_honest_ones() {
+        // As measured on a repaired CIFAR-10 network: its frog needs 4.7 %, honest models 11.4 %.
+        let of = |label, size, honest: f32, index| {
+            let sizes = vec![honest];
+            let usual_size = Some(0.075);
+            Some(TriggerEvidence {
+                label,
+                size,
+                reference_sizes: sizes,
+                anomaly_index: Some(index),
+                usual_size,
+                ..planted()
+            })
+        };
+        let all =
+            [of(0, 0.061, 0.132, 1.5), of(2, 0.058, 0.14, 1.9), of(4, 0.071, 0.132, 0.4), of(6, 0.047, 0.114, 3.3)];
+        assert_eq!(verdict(all[3].as_ref().unwrap(), &all), Verdict::NoEvidence);
+        let planted =
+            [of(0, 0.061, 0.132, 1.5), of(2, 0.058, 0.14, 1.9), of(4, 0.071, 0.132, 0.4), of(6, 0.03, 0.114, 5.0)];
+        assert_eq!(verdict(planted[3].as_ref().unwrap(), &planted), Verdict::Infected);
+    }
+
+    #[test]
     fn the_finding_says_how_strong_the_pattern_is() {
-        let said = finding(&planted()).because;
+        let said = finding(&planted(), &others()).because;
         assert!(said.starts_with("A pattern over the whole picture, 8.0 % strong, turns 97.0 % of 100"), "{said}");
         assert!(said.contains("usually need 25.0 %") && said.contains("models known clean need 27.0 %"), "{said}");
     }
