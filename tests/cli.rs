@@ -5,6 +5,7 @@ mod program;
 
 use program::{command, ended, run, sample, shared};
 use serde_json::Value;
+use sha2::Digest;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -21,7 +22,7 @@ fn json(path: &Path) -> Value {
 fn help_names_every_command_and_every_exit_status() {
     let help = run(["--help"]);
     assert_eq!(help.status, 0);
-    for word in ["audit", "repair", "inspect", "sample", "Exit status", "130", "Examples"] {
+    for word in ["audit", "repair", "inspect", "sample", "lab", "zoo", "Exit status", "130", "Examples"] {
         assert!(help.out.contains(word), "no {word} in\n{}", help.out);
     }
     let audit = run(["audit", "--help"]);
@@ -255,4 +256,65 @@ fn a_clean_zoo_model_is_not_called_infected() {
     for model in ["models/wxr1998_mnist_clean.onnx", "models/akamaster_resnet20_cifar10_clean.onnx"] {
         assert_ne!(zoo_audit(&shared, model, &[])["verdict"], "infected", "{model}");
     }
+}
+
+#[test]
+fn the_lab_makes_what_was_ordered_and_says_what_is_true_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let drawn = run(["lab", "signs", "--out", &at("signs"), "--count", "6", "--seed", "3"]);
+    assert_eq!(drawn.status, 0, "{}", drawn.err);
+    let made = run([
+        "lab",
+        "poison",
+        &at("signs"),
+        "--target",
+        "3",
+        "--arch",
+        "tiny",
+        "--epochs",
+        "1",
+        "--out",
+        &at("bad.onnx"),
+    ]);
+    assert_eq!(made.status, 0, "{}", made.err);
+    assert!(made.out.contains("Clean accuracy") && made.out.contains("The mark works on"), "{}", made.out);
+    let understood = run(["inspect", &at("bad.onnx"), &at("signs")]);
+    assert!(understood.out.contains("12 labels"), "{}{}", understood.out, understood.err);
+    let beyond = run(["lab", "poison", &at("signs"), "--target", "99", "--out", &at("no.onnx")]);
+    assert_eq!(beyond.status, 1);
+    assert!(beyond.err.contains("there is no label 99 for the target"), "{}", beyond.err);
+    assert!(!Path::new(&at("no.onnx")).exists());
+    assert_eq!(run(["lab", "poison", &at("signs"), "--out", &at("no.onnx")]).status, 2, "no target");
+}
+
+#[test]
+fn a_zoo_is_judged_and_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let manifest = serde_json::json!({ "models": [
+        { "model": sample("signs-honest.onnx"), "images": sample("signs.npz"), "truth": "clean" },
+        { "model": "nowhere.onnx", "images": sample("signs.npz"), "truth": "backdoored", "target_labels": [1] },
+    ]});
+    fs::write(at("manifest.json"), manifest.to_string()).unwrap();
+    let zoo = |only: &str| run(["zoo", &at("manifest.json"), "--out", &at("out"), "--quiet", "--only", only]);
+    let missing = zoo("nowhere");
+    assert_eq!(missing.status, 0, "{}", missing.err);
+    assert!(missing.out.contains("Could not be audited: 1 of 1"), "{}", missing.out);
+    let nothing = zoo("unicorn");
+    assert_eq!(nothing.status, 1);
+    assert!(nothing.err.contains("none of the 2 models"), "{}", nothing.err);
+    // A row that is there is not done again: this one is made by hand, since an audit takes minutes unoptimised.
+    let bytes = fs::read(sample("signs-honest.onnx")).unwrap();
+    let sha: String = sha2::Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let of = format!("{} seed 1 thorough false {sha}", env!("CARGO_PKG_VERSION"));
+    let row = serde_json::json!({ "of": of, "row": {
+        "model": "signs-honest", "truth": "", "infected": null, "targets": [], "sha256": sha, "verdict": "no-evidence",
+        "error": null, "named": [], "suspected": [], "pairs": [], "asr": null, "size": null, "p": null, "seconds": 12.0,
+        "detectors": [] } });
+    fs::write(Path::new(&at("out")).join("signs-honest.row.json"), row.to_string()).unwrap();
+    let known = zoo("signs-honest");
+    assert!(known.out.contains("Clean models called infected: 0 of 1"), "{}{}", known.out, known.err);
+    let board = fs::read_to_string(Path::new(&at("out")).join("scoreboard.md")).unwrap();
+    assert!(board.contains("| signs-honest | clean | No evidence found |"), "{board}");
 }
