@@ -4,7 +4,7 @@ use crate::audit::Phase;
 use crate::model::{Format, InputSpec, Preprocessing, colours};
 use std::path::Path;
 
-pub use crate::report::words::{WORKS_BEST, count, counted, repaired, verdict, works_best};
+pub use crate::report::words::{WORKS_BEST, count, counted, repaired, size, verdict, works_best, works_on};
 
 /// What a stage of an audit does.
 pub fn phase(phase: Phase) -> &'static str {

@@ -117,8 +117,8 @@ fn row(label: &LabelFindings) -> Vec<String> {
         words::verdict(label.verdict).into(),
         shot(|s| format!("{}/{}", s.losses.iter().filter(|&&loss| loss <= REACHED).count(), s.losses.len())),
         shot(|s| s.losses.iter().copied().min_by(f32::total_cmp).map_or("-".into(), |loss| format!("{loss:.3}"))),
-        trigger(|t| words::percent(t.asr)),
-        trigger(|t| words::percent(t.size)),
+        trigger(words::works_on),
+        trigger(words::size),
         trigger(|t| t.anomaly_index.map_or("-".into(), |index| format!("{index:.1}"))),
     ]
 }

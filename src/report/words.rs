@@ -2,6 +2,7 @@
 
 use crate::audit::Verdict;
 use crate::audit::repairing::RepairReport;
+use crate::detect::{Shape, TriggerEvidence};
 use crate::model::{ChannelOrder, Format, InputLayout, InputSpec, Preprocessing};
 use crate::repair::{Measured, Stamp};
 
@@ -55,6 +56,21 @@ pub fn format(format: Format) -> &'static str {
 /// A share in `[0, 1]` as "98.1 %"; "unknown" where it is not a number.
 pub fn percent(share: f32) -> String {
     if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { "unknown".into() }
+}
+
+/// What a trigger works on: "98.1 %" of all pictures it is meant for, or "98.1 % of 4" where these are of one label.
+pub fn works_on(trigger: &TriggerEvidence) -> String {
+    let share = percent(trigger.asr);
+    trigger.source.map_or(share.clone(), |source| format!("{share} of {source}"))
+}
+
+/// How large a trigger is: "0.9 %" of the picture, or "5.7 % strong" where it is a faint pattern over all of it.
+pub fn size(trigger: &TriggerEvidence) -> String {
+    let share = percent(trigger.size);
+    match trigger.shape {
+        Shape::Patch => share,
+        Shape::Blend => format!("{share} strong"),
+    }
 }
 
 /// "2,150".
@@ -122,6 +138,7 @@ pub fn input(input: &InputSpec) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::repair::Success;
 
@@ -134,6 +151,16 @@ mod tests {
     #[test]
     fn the_time_left_is_whole_seconds() {
         assert_eq!([0.0, 3.2, 79.5, f32::INFINITY].map(time_left), ["1 s", "4 s", "1 min 20 s", "unknown"]);
+    }
+
+    #[test]
+    fn a_trigger_says_whom_it_works_on_and_how_large_or_strong_it_is() {
+        let audit = crate::report::example::audit();
+        let patch = audit.labels[1].trigger.clone().unwrap();
+        assert_eq!((works_on(&patch), size(&patch)), ("98.0 %".into(), "5.0 %".into()));
+        let pair = TriggerEvidence { source: Some(4), ..patch.clone() };
+        assert_eq!(works_on(&pair), "98.0 % of 4");
+        assert_eq!(size(&TriggerEvidence { shape: Shape::Blend, ..patch }), "5.0 % strong");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::app::widgets::{
 };
 use crate::app::words;
 use crate::audit::Audit;
+use crate::detect::{Shape, TriggerEvidence};
 use egui::{Align, Button, CursorIcon, Frame, Label, Layout, Margin, RichText, Sense, Ui, vec2};
 use egui_extras::{Column, TableBuilder, TableRow};
 
@@ -68,9 +69,13 @@ impl By {
                 "The recovered mark, close up: what it covers a picture with, gray where it covers nothing"
             }
             Self::WorksOn => {
-                "Attack success rate: share of held-back pictures of other labels that the trigger turns into this label"
+                "Attack success rate: share of held-back pictures of other labels, or of the one label named, that the trigger \
+                 turns into this label"
             }
-            Self::Size => "Share of the picture that the trigger covers. A planted trigger is usually small",
+            Self::Size => {
+                "Share of the picture that the trigger covers, or how strong a faint pattern over all of it is. A planted \
+                 trigger is usually small"
+            }
             Self::Anomaly => {
                 "Anomaly index: how far this trigger is below the median size of all labels, in deviations. Above 2.5 is unusual"
             }
@@ -209,6 +214,10 @@ impl Detect {
         ui.spacing_mut().item_spacing = vec2(10.0, 0.0);
         let height = ui.available_height();
         let dots = ui.available_width() >= WIDE;
+        // "98.0 % of 4" and "5.7 % strong" need more room than a share alone.
+        let any = |told: fn(&TriggerEvidence) -> bool| rows.iter().filter_map(|row| row.trigger.as_ref()).any(told);
+        let works_on = if any(|t| t.source.is_some()) { 92.0 } else { 62.0 };
+        let size = if any(|t| t.shape == Shape::Blend) { 92.0 } else { 50.0 };
         TableBuilder::new(ui)
             .id_salt("labels")
             .striped(true)
@@ -222,8 +231,8 @@ impl Detect {
             .column(Column::exact(if dots { 136.0 } else { 50.0 }))
             .column(Column::exact(70.0))
             .column(Column::exact(50.0))
-            .column(Column::exact(62.0))
-            .column(Column::exact(50.0))
+            .column(Column::exact(works_on))
+            .column(Column::exact(size))
             .column(Column::exact(66.0))
             .header(30.0, |mut header| {
                 for by in By::ALL {
@@ -358,8 +367,8 @@ fn cells(table_row: &mut TableRow<'_, '_>, row: &Row, dots: bool, pictures: &mut
         }
         None => dash(ui),
     });
-    table_row.col(|ui| number(ui, trigger_found.map(|t| words::percent(t.asr)), By::WorksOn));
-    table_row.col(|ui| number(ui, trigger_found.map(|t| words::percent(t.size)), By::Size));
+    table_row.col(|ui| number(ui, trigger_found.map(words::works_on), By::WorksOn));
+    table_row.col(|ui| number(ui, trigger_found.map(words::size), By::Size));
     table_row.col(|ui| number(ui, trigger_found.and_then(|t| t.anomaly_index).map(|a| format!("{a:.1}")), By::Anomaly));
 }
 
