@@ -1,7 +1,7 @@
 //! Models with a known truth: one poisoned as ordered, or a whole zoo drawn by chance, to learn from and to measure
 //! detectors with.
 //!
-//! In: images and a [`Recipe`], or a seed and a number. Out: trained models, what is true of them, ONNX files.
+//! In: images and a [`Recipe`](crate::train::Recipe), or a seed and a number. Out: trained models, what is true of them, ONNX files.
 
 mod build;
 mod zoo;

@@ -111,7 +111,7 @@ fn one(
 ) -> Result<(String, Entry, Vec<u8>), LabError> {
     let mut random = plan.seed.of("model").nth(i).random();
     let labels = training.names.len();
-    let (kind, planted) = if i % 2 == 0 {
+    let (kind, planted) = if i.is_multiple_of(2) {
         ("clean", Vec::new())
     } else {
         let wanted = |k: usize| plan.attacks.get(k % plan.attacks.len().max(1)).map(String::as_str);
