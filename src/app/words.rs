@@ -2,6 +2,7 @@
 
 use crate::audit::Phase;
 use crate::model::{Format, InputSpec, Preprocessing, colours};
+use crate::repair::Aim;
 use std::path::Path;
 
 pub use crate::report::words::{WORKS_BEST, count, counted, repaired, size, verdict, works_best, works_on};
@@ -57,6 +58,16 @@ pub fn method(name: &str) -> String {
             let mut letters = name.chars();
             letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
         }
+    }
+}
+
+/// An aim in a sentence.
+pub fn aim(aim: Aim, has_trigger: bool) -> String {
+    let accuracy = format!("At most {} of clean accuracy lost", percent(aim.accuracy_loss));
+    if has_trigger {
+        format!("{accuracy}; the recovered trigger works on at most {} of pictures", percent(aim.asr))
+    } else {
+        accuracy
     }
 }
 

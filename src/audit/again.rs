@@ -1,8 +1,9 @@
 //! The triggers of an audit once more: the same search, batches, images and seed give the same triggers, so an audit
 //! need not carry its tensors.
 
+use super::error::AuditError;
 use super::hunting::followed;
-use super::run::{AuditError, Subject};
+use super::subject::Subject;
 use super::workers::{cores, each};
 use super::{Settings, pairs, triggers};
 use crate::detect::{Direction, Shape, Trigger};

@@ -2,7 +2,7 @@
 //!
 //! In: the models that work together, the memory budget, the number of workers. Out: pictures a batch.
 
-use super::run::AuditError;
+use super::error::AuditError;
 use super::workers::cores;
 use crate::model::Classifier;
 

@@ -2,8 +2,8 @@
 //! evidence of a trigger that was found.
 
 use super::Phase;
+use super::error::AuditError;
 use super::pace::Pace;
-use super::run::AuditError;
 use crate::detect::neural_cleanse::{Hunt, attack_success};
 use crate::detect::{DetectError, Direction, Trigger, TriggerEvidence};
 use crate::images::ImageSet;

@@ -7,6 +7,7 @@
 mod again;
 mod budget;
 mod document;
+mod error;
 mod event;
 mod hunting;
 mod opening;
@@ -17,6 +18,7 @@ pub mod repairing;
 mod run;
 mod scope;
 mod shots;
+mod subject;
 mod summary;
 mod triggers;
 pub mod verdict;
@@ -25,5 +27,6 @@ mod workers;
 pub use document::{
     Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Order, ReferenceSummary, Settings, Verdict,
 };
+pub use error::AuditError;
 pub use event::{Event, Phase};
-pub use run::{AuditError, run};
+pub use run::run;

@@ -1,6 +1,7 @@
 //! First phases: the model and the images as they were understood, and the preprocessing.
 
-use super::run::{AuditError, Subject};
+use super::error::AuditError;
+use super::subject::Subject;
 use super::{ImagesSummary, ModelSummary, Order, Settings};
 use crate::images::{self, Candidate, Discovery, ImageSet, Wanted};
 use crate::model::{self, Classifier, Model, Preprocessing};

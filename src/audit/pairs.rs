@@ -7,11 +7,12 @@
 //! usually need. What is far smaller is searched for on honest models and in the other direction too.
 
 use super::budget::pictures_at_once;
+use super::error::AuditError;
 use super::hunting::{Steps, TRIED_ON, abroad, everywhere, followed, size_of, tried};
 use super::pace::Pace;
 use super::references::Reference;
-use super::run::{AuditError, Evidence, Subject};
 use super::scope::PairsExamined;
+use super::subject::{Evidence, Subject};
 use super::verdict::{is_confirmed, is_confirmed_pair, may_be_planted};
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};

@@ -3,7 +3,8 @@
 //! Two are needed at least: one to shoot against, and a second to show what two honest models look
 //! like side by side.
 
-use super::run::{AuditError, Subject};
+use super::error::AuditError;
+use super::subject::Subject;
 use super::workers::{cores, each};
 use super::{Order, ReferenceSummary};
 use crate::images::{self, Wanted};

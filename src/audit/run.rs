@@ -2,81 +2,16 @@
 
 use super::pace::{Pace, listen};
 use super::references::Reference;
-use super::scope::PairsExamined;
+use super::subject::{Evidence, Subject};
 use super::verdict::Examined;
 use super::{
-    Audit, Event, ImagesSummary, LabelFindings, Order, Phase, opening, pairs, references, shots, triggers, verdict,
+    Audit, AuditError, Event, ImagesSummary, LabelFindings, Order, Phase, opening, pairs, references, shots, triggers,
+    verdict,
 };
-use crate::detect::{DetectError, Shape, ShotEvidence, TriggerEvidence};
-use crate::images::{Discovery, ImageSet, Split};
-use crate::model::{Classifier, Preprocessing};
-use crate::progress::{Monitor, Stopped};
-use candle_core::Device;
-
-/// Why an audit could not be done, in a sentence for the user.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AuditError {
-    /// The model cannot be used.
-    #[error(transparent)]
-    Model(#[from] crate::model::ModelError),
-    /// The images cannot be used.
-    #[error(transparent)]
-    Images(#[from] crate::images::ImageError),
-    /// The reference model cannot be used or trained.
-    #[error("the reference model: {0}")]
-    Reference(String),
-    /// Arithmetic failed.
-    #[error(transparent)]
-    Compute(#[from] candle_core::Error),
-    /// Stopped before there was anything to keep.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
-    /// A setting that makes no sense.
-    #[error("{0}")]
-    Setting(String),
-}
-
-impl From<DetectError> for AuditError {
-    fn from(error: DetectError) -> Self {
-        match error {
-            DetectError::Model(e) => Self::Model(e),
-            DetectError::Compute(e) => Self::Compute(e),
-            DetectError::Stopped(e) => Self::Stopped(e),
-            other => Self::Setting(other.to_string()),
-        }
-    }
-}
-
-/// What every phase after opening works on.
-pub(super) struct Subject {
-    pub(super) suspect: Classifier,
-    pub(super) split: Split,
-    pub(super) device: Device,
-}
-
-/// Evidence as it comes together, by label.
-pub(super) struct Evidence {
-    pub(super) shots: Vec<Option<ShotEvidence>>,
-    pub(super) triggers: Vec<Option<TriggerEvidence>>,
-    /// Faint patterns over the whole picture.
-    pub(super) blends: Vec<Option<TriggerEvidence>>,
-    /// Pairs of labels that stood out.
-    pub(super) pairs: Vec<TriggerEvidence>,
-    pub(super) pairs_examined: PairsExamined,
-}
-
-impl Evidence {
-    pub(super) fn none(classes: usize) -> Self {
-        Self {
-            shots: vec![None; classes],
-            triggers: vec![None; classes],
-            blends: vec![None; classes],
-            pairs: Vec::new(),
-            pairs_examined: PairsExamined::No,
-        }
-    }
-}
+use crate::detect::Shape;
+use crate::images::{Discovery, ImageSet};
+use crate::model::Preprocessing;
+use crate::progress::Monitor;
 
 /// Does the audit on the calling thread; `events` are called from it and from worker threads.
 /// Stopped in the middle, it returns what is known so far with [`Audit::stopped`] set, provided the

@@ -1,10 +1,11 @@
 //! The PoisDetc phase: shots at every label, on the suspect and between models known clean.
 
 use super::budget::pictures_at_once;
+use super::error::AuditError;
 use super::pace::Pace;
 use super::references::Reference;
-use super::run::{AuditError, Evidence, Subject};
 use super::scope::looked_at_closely;
+use super::subject::{Evidence, Subject};
 use super::workers::{cores, each};
 use super::{Event, Order, Phase};
 use crate::detect::neural_cleanse::median;

@@ -2,11 +2,12 @@
 //! stands out, how well it works on images held back, and how large it would have to be on models known clean.
 
 use super::budget::pictures_at_once;
+use super::error::AuditError;
 use super::hunting::{Steps, TRIED_ON, abroad, followed, size_of, tried};
 use super::pace::Pace;
 use super::references::Reference;
-use super::run::{AuditError, Evidence, Subject};
 use super::scope::looked_at_closely;
+use super::subject::{Evidence, Subject};
 use super::verdict::is_confirmed;
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};

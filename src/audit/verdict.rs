@@ -7,8 +7,8 @@ mod blends;
 mod pairs;
 
 use super::references::Reference;
-use super::run::Evidence;
 use super::scope::PairsExamined;
+use super::subject::Evidence;
 use super::summary::listed;
 use super::{Finding, ImagesSummary, LabelFindings, Verdict};
 use crate::detect::neural_cleanse::{anomaly_indices, median};

@@ -84,7 +84,7 @@ impl RepairScreen<'_> {
         theme::card(ui).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
             heading(ui, "Aim");
-            ui.add(Label::new(aim(Aim::default(), triggers > 0)).wrap());
+            ui.add(Label::new(words::aim(Aim::default(), triggers > 0)).wrap());
             weak(
                 ui,
                 format!(
@@ -131,15 +131,5 @@ impl RepairScreen<'_> {
                 ui.add(Label::new(RichText::new(price).color(color)).wrap());
             });
         });
-    }
-}
-
-/// An aim in a sentence.
-pub fn aim(aim: Aim, has_trigger: bool) -> String {
-    let accuracy = format!("At most {} of clean accuracy lost", words::percent(aim.accuracy_loss));
-    if has_trigger {
-        format!("{accuracy}; the recovered trigger works on at most {} of pictures", words::percent(aim.asr))
-    } else {
-        accuracy
     }
 }

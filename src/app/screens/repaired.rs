@@ -1,6 +1,5 @@
 //! What a repair did: numbers and pictures before and after, the second audit, and what is not proved.
 
-use super::repair::aim;
 use super::repair_pictures::RepairPictures;
 use crate::app::command::{Command, Commands};
 use crate::app::known::Known;
@@ -212,7 +211,7 @@ impl Repaired<'_> {
                     ui.end_row();
                 }
             });
-            let aim = aim(self.report.order.aim, before.worst_asr().is_some());
+            let aim = words::aim(self.report.order.aim, before.worst_asr().is_some());
             let met = if self.report.meets_aim { "met" } else { "not met" };
             weak(ui, format!("Aim, {met}: {}{}", aim[..1].to_lowercase(), &aim[1..]));
             weak(ui, format!("Measured on {} held back", words::counted(after.images, "image", "images")));

@@ -212,18 +212,9 @@ fn take(x: &Integers, axis: usize, places: &[usize]) -> Result<Vec<i64>> {
     Ok(values)
 }
 
-/// Indices that may count from the end, each within `size`.
-pub(super) fn places(indices: &[i64], size: usize) -> Result<Vec<usize>> {
-    let place = |&i: &i64| match usize::try_from(if i < 0 { i.saturating_add(size as i64) } else { i }) {
-        Ok(p) if p < size => Ok(p),
-        _ => bail!("index {i} is outside a dimension of size {size}"),
-    };
-    indices.iter().map(place).collect()
-}
-
 fn gather(x: &Integers, indices: &Integers, axis: i64) -> Result<Integers> {
     let axis = axis_of(axis, x.shape.len())?;
-    let values = take(x, axis, &places(&indices.values, x.shape[axis])?)?;
+    let values = take(x, axis, &super::shape::places(&indices.values, x.shape[axis])?)?;
     let shape = [&x.shape[..axis], &indices.shape, &x.shape[axis + 1..]].concat();
     Ok(Integers { values, shape })
 }

@@ -1,7 +1,7 @@
 //! Operations that pick numbers by place, or put others in their place: each is one choice out of a row of numbers, so
 //! the gradient goes where the numbers came from.
 
-use super::array::places;
+use super::shape::places;
 use super::value::{Integers, Live, MOST_INTEGERS, Operands, axis_of, checked_size};
 use crate::model::graph::Op;
 use candle_core::{Result, Tensor, bail};

@@ -1,9 +1,17 @@
 //! Operations that move, join, cut or combine along axes.
 
-use super::array::places;
 use super::value::{Integers, Live, Operands, axes_of, axis_of, checked_size, dimensions};
 use crate::model::graph::PadMode;
 use candle_core::{Result, Tensor, bail};
+
+/// Indices that may count from the end, each within `size`.
+pub(super) fn places(indices: &[i64], size: usize) -> Result<Vec<usize>> {
+    let place = |&i: &i64| match usize::try_from(if i < 0 { i.saturating_add(size as i64) } else { i }) {
+        Ok(p) if p < size => Ok(p),
+        _ => bail!("index {i} is outside a dimension of size {size}"),
+    };
+    indices.iter().map(place).collect()
+}
 
 /// The slices of `x` along `axis` at `places`, in that order.
 pub(super) fn select(x: &Tensor, axis: usize, places: &[usize]) -> Result<Tensor> {
