@@ -285,6 +285,8 @@ fn the_lab_makes_what_was_ordered_and_says_what_is_true_of_it() {
     assert_eq!(beyond.status, 1);
     assert!(beyond.err.contains("there is no label 99 for the target"), "{}", beyond.err);
     assert!(!Path::new(&at("no.onnx")).exists());
+    let nowhere = run(["lab", "poison", &at("signs"), "--target", "3", "--out", &at("missing/no.onnx")]);
+    assert!(nowhere.status == 1 && nowhere.err.contains("there is no folder"), "said before training: {}", nowhere.err);
     assert_eq!(run(["lab", "poison", &at("signs"), "--out", &at("no.onnx")]).status, 2, "no target");
 }
 

@@ -179,7 +179,8 @@ impl<'a> Chase<'a> {
         let ordinary = |s: &Scouted<'_>| s.below.abs();
         let mut order: Vec<usize> = (0..waiting.len()).collect();
         order.sort_by(|&a, &b| ordinary(&waiting[a]).total_cmp(&ordinary(&waiting[b])));
-        order.truncate(self.effort.controls);
+        // Of a few pairs most must stay to be looked at.
+        order.truncate(self.effort.controls.min(waiting.len() / 3));
         // From the back, so that what is still to be taken keeps its place.
         order.sort_unstable_by(|a, b| b.cmp(a));
         let controls = order.into_iter().map(|i| waiting.remove(i)).collect();

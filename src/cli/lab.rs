@@ -35,6 +35,10 @@ fn poison(order: PoisonArguments) -> Result<Exit> {
     if !(order.rate > 0.0 && order.rate < 1.0) {
         bail!("the share of stamped images must lie between 0 and 1, not {}", order.rate);
     }
+    let folder = order.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        bail!("there is no folder {} to write the model to", folder.display());
+    }
     let (out, quiet, planted) = (order.out.clone(), order.quiet, order.planted());
     let Some(built) = made(quiet, move |monitor| {
         let split = read(&order.images, monitor)?.split(HELD_OUT, Seed(order.seed));
