@@ -5,7 +5,7 @@ use super::Phase;
 use super::error::AuditError;
 use super::pace::Pace;
 use crate::detect::neural_cleanse::{Hunt, attack_success};
-use crate::detect::{DetectError, Direction, Trigger, TriggerEvidence};
+use crate::detect::{DetectError, Trigger, TriggerEvidence};
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
@@ -35,6 +35,12 @@ impl<'a> Steps<'a> {
         let done = self.done.fetch_add(steps, Ordering::Relaxed) + steps;
         self.pace.at(self.phase, done as f32 / self.total as f32, stage);
     }
+}
+
+/// How far a short search still is from a small trigger: what works by its size, what does not behind it by how often
+/// it fails.
+pub(super) fn farness(hunt: &Hunt<'_>) -> f32 {
+    hunt.trigger().map_or(2.0, |t| if t.reached { t.size() } else { 2.0 - t.asr_search })
 }
 
 /// What a search ends with; `told` gets the steps it no longer has to take.
@@ -102,6 +108,5 @@ pub(super) fn abroad(
 
 /// The same trigger meant for every label but its target.
 pub(super) fn everywhere(trigger: &Trigger) -> Trigger {
-    let Direction { target, .. } = trigger.direction();
-    Trigger { label: target, source: None, ..trigger.clone() }
+    Trigger { source: None, ..trigger.clone() }
 }

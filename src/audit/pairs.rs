@@ -8,7 +8,7 @@
 
 use super::budget::pictures_at_once;
 use super::error::AuditError;
-use super::hunting::{Steps, TRIED_ON, abroad, everywhere, followed, size_of, tried};
+use super::hunting::{Steps, TRIED_ON, abroad, everywhere, farness, followed, size_of, tried};
 use super::pace::Pace;
 use super::references::Reference;
 use super::scope::PairsExamined;
@@ -162,9 +162,7 @@ impl<'a> Chase<'a> {
             let mut hunt = self.hunt(direction)?;
             hunt.advance(self.effort.scouting, self.monitor)?;
             self.steps.add(self.effort.scouting, "A short search from each label to each other");
-            // What works by its size, what does not behind it by how often it fails.
-            let far = hunt.trigger().map_or(2.0, |t| if t.reached { t.size() } else { 2.0 - t.asr_search });
-            Ok::<_, AuditError>(((direction, far), hunt))
+            Ok::<_, AuditError>(((direction, farness(&hunt)), hunt))
         });
         if let Some(failure) = failure {
             return Err(failure);

@@ -3,7 +3,7 @@
 
 use super::budget::pictures_at_once;
 use super::error::AuditError;
-use super::hunting::{Steps, TRIED_ON, abroad, followed, size_of, tried};
+use super::hunting::{Steps, TRIED_ON, abroad, farness, followed, size_of, tried};
 use super::pace::Pace;
 use super::references::Reference;
 use super::scope::looked_at_closely;
@@ -165,9 +165,7 @@ fn scouted<'a>(
     let (done, failure) = each(hunts, cores(), |mut hunt| {
         hunt.advance(kind.scouting, monitor)?;
         steps.add(kind.scouting, kind.short);
-        // What works by its size, what does not behind it by how often it fails.
-        let far = hunt.trigger().map_or(f32::INFINITY, |t| if t.reached { t.size() } else { 2.0 - t.asr_search });
-        Ok::<_, AuditError>((far, hunt))
+        Ok::<_, AuditError>((farness(&hunt), hunt))
     });
     if let Some(failure) = failure {
         return Err(failure);

@@ -92,12 +92,16 @@ pub(super) fn is_confirmed_pair(t: &TriggerEvidence) -> bool {
 
 /// Whether a trigger for one source is small enough to be compared with honest models.
 pub(super) fn may_be_planted(t: &TriggerEvidence) -> bool {
-    pairs::stands_out(t, pairs::NEARLY)
+    pairs::works_and_stands_out(t, pairs::NEARLY)
+}
+
+/// A share in `[0, 1]` as it stands in a reason.
+fn percent(share: f32) -> String {
+    format!("{:.1} %", 100.0 * share)
 }
 
 /// What a recovered trigger says.
 fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
-    let percent = |v: f32| format!("{:.1} %", 100.0 * v);
     if !t.reached || t.asr < WORKS {
         let because = format!(
             "No small trigger was found: the nearest covers {} of the picture and turns {} of held-back pictures",

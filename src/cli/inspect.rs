@@ -2,18 +2,16 @@
 
 use super::arguments::InspectArguments;
 use super::exit::Exit;
-use super::progress::Moved;
 use super::terminal::{self, Align, columns, harmless};
-use super::watch::watch;
+use super::watch::watch_steps;
 use crate::audit::{ImagesSummary, ModelSummary};
 use crate::images::{self, Discovery, ImageError, Wanted};
 use crate::model::{self, Model};
-use crate::progress::{Monitor, Step};
+use crate::progress::Monitor;
 use crate::report::{json, words, write_whole};
 use anyhow::Result;
 use candle_core::Device;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::channel;
 
 /// Unreadable pictures and preprocessings that are named one by one.
 const NAMED: usize = 5;
@@ -31,14 +29,9 @@ struct Inspection {
 /// # Errors
 /// One sentence.
 pub fn run(arguments: &InspectArguments) -> Result<Exit> {
-    let (moved, moves) = channel::<Moved>();
-    let monitor = Monitor::new(move |step: Step| {
-        // The receiver lives until the work has ended.
-        let _ = moved.send(step.into());
-    });
     let (model, images) = (arguments.model.clone(), arguments.images.clone());
     let label_names = arguments.labels.clone();
-    let found = watch(false, monitor, &moves, move |monitor| {
+    let found = watch_steps(false, move |monitor| {
         let mut found = Inspection::default();
         found.failed = found.look(&model, images.as_deref(), label_names, monitor).err();
         found

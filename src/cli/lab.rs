@@ -2,19 +2,17 @@
 
 use super::exit::Exit;
 use super::lab_arguments::{LabArguments, Make, PoisonArguments, SignsArguments, ZooArguments};
-use super::progress::Moved;
 use super::terminal;
-use super::watch::watch;
+use super::watch::watch_steps;
 use crate::images::{self, ImageError, ImageSet, Wanted};
 use crate::poison::lab::{self, LabError, ZooPlan};
 use crate::poison::signs;
-use crate::progress::{Monitor, Step};
+use crate::progress::Monitor;
 use crate::report::{words, write_whole};
 use crate::tensor::Seed;
 use crate::train::{Recipe, TrainError};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
-use std::sync::mpsc::channel;
 
 /// Share of the images a poisoned model is measured on.
 const HELD_OUT: f32 = 0.2;
@@ -90,12 +88,7 @@ fn made<T: Send + 'static>(
     quiet: bool,
     work: impl FnOnce(&Monitor) -> Result<T, LabError> + Send + 'static,
 ) -> Result<Option<T>> {
-    let (moved, moves) = channel::<Moved>();
-    let monitor = Monitor::new(move |step: Step| {
-        // The receiver lives until the work has ended.
-        let _ = moved.send(step.into());
-    });
-    match watch(quiet, monitor, &moves, work)? {
+    match watch_steps(quiet, work)? {
         Err(
             LabError::Stopped(_) | LabError::Train(TrainError::Stopped(_)) | LabError::Images(ImageError::Stopped(_)),
         ) => {

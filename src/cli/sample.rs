@@ -2,16 +2,13 @@
 
 use super::arguments::{Results, SampleArguments};
 use super::exit::Exit;
-use super::progress::Moved;
-use super::watch::watch;
+use super::watch::watch_steps;
 use super::{audit, terminal};
 use crate::audit::Order;
 use crate::poison::sample::{self, SampleError};
-use crate::progress::{Monitor, Step};
 use crate::report::words;
 use anyhow::{Context, Result};
 use std::path::Path;
-use std::sync::mpsc::channel;
 
 /// Does what was typed.
 ///
@@ -44,13 +41,8 @@ fn order(honest: bool) -> Result<Order> {
 }
 
 fn make(folder: &Path, quiet: bool) -> Result<Exit> {
-    let (moved, moves) = channel::<Moved>();
-    let monitor = Monitor::new(move |step: Step| {
-        // The receiver lives until the work has ended.
-        let _ = moved.send(step.into());
-    });
     let target = folder.to_path_buf();
-    let truth = match watch(quiet, monitor, &moves, move |monitor| sample::write(&target, monitor))? {
+    let truth = match watch_steps(quiet, move |monitor| sample::write(&target, monitor))? {
         Err(SampleError::Stopped(_)) => return Ok(Exit::Stopped),
         made => made?,
     };

@@ -3,13 +3,26 @@
 use super::progress::{Moved, Progress};
 use super::{interrupt, panics};
 use crate::job::{Job, Outcome};
-use crate::progress::Monitor;
+use crate::progress::{Monitor, Step};
 use anyhow::Result;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// How often the progress line and Ctrl+C are looked at.
 const TICK: Duration = Duration::from_millis(30);
+
+/// As [`watch`], of work that tells how far it is by the steps of its monitor.
+///
+/// # Errors
+/// As [`watch`].
+pub fn watch_steps<T: Send + 'static>(quiet: bool, work: impl FnOnce(&Monitor) -> T + Send + 'static) -> Result<T> {
+    let (moved, moves) = channel::<Moved>();
+    let monitor = Monitor::new(move |step: Step| {
+        // The receiver lives until the work has ended.
+        let _ = moved.send(step.into());
+    });
+    watch(quiet, monitor, &moves, work)
+}
 
 /// The result of `work`, which runs on its own thread; `moves` says how far it is.
 ///

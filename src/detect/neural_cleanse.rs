@@ -35,7 +35,7 @@ const PROGRESS: f32 = 0.02;
 /// Below this many sizes an outlier test among labels says nothing.
 const FEWEST_LABELS: usize = 8;
 /// Makes the median absolute deviation a standard deviation for normal data.
-const TO_SIGMA: f32 = 1.4826;
+pub(super) const TO_SIGMA: f32 = 1.4826;
 
 /// How long and how hard to search.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,13 +8,11 @@
 //! logarithms, which a few planted pairs cannot pull. Never decides.
 
 use super::Direction;
-use super::neural_cleanse::median;
+use super::neural_cleanse::{TO_SIGMA, median};
 use std::collections::BTreeMap;
 
 /// Sweeps over rows and columns; the medians hardly move after three.
 const SWEEPS: usize = 8;
-/// Makes the median absolute deviation a standard deviation for normal data.
-const TO_SIGMA: f32 = 1.4826;
 
 /// For each pair how many deviations its size lies below (positive) or above (negative) what its source and its target
 /// make expected; `None` for all where the pairs do not differ. Sizes are positive.

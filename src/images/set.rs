@@ -1,6 +1,7 @@
 //! A set of clean images of one size, with labels.
 
 use super::picture::Picture;
+use crate::model::hexadecimal;
 use crate::progress::{Monitor, Stopped};
 use crate::tensor::Seed;
 use candle_core::{Device, Result, Tensor};
@@ -45,7 +46,7 @@ impl Split {
             }
             digest.update(&images.pixels);
         }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&digest.finalize())
     }
 }
 

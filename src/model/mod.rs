@@ -28,6 +28,7 @@ pub use change::{Change, Clamp};
 pub use classifier::Classifier;
 pub use error::{Foreign, ModelError};
 pub use graph::{Graph, Parameters};
+pub(crate) use open::hexadecimal;
 pub use open::{Format, InputLayout, InputSpec, Model, open};
 pub use preprocessing::{ChannelOrder, Preprocessing, colours};
 pub use save::{Overwrite, SaveError, Saved, TOLERANCE, check_destination, holds_clamps, save};

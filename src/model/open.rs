@@ -101,6 +101,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
     Ok(bytes)
 }
 
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+/// A digest as it is shown and saved, in lower case.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

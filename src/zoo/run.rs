@@ -3,6 +3,7 @@
 use super::{Entry, Manifest, ManifestError, Row, Scoreboard};
 use crate::audit::{self, AuditError, Event, Order};
 use crate::images::ImageError;
+use crate::model::hexadecimal;
 use crate::progress::{Monitor, Stopped};
 use crate::report::{ReportError, json, write_whole};
 use crate::tensor::Seed;
@@ -151,12 +152,8 @@ fn row(
 
 /// What a row depends on: the program, the settings, and the model's bytes.
 fn mark(order: &Order, settings: &Settings) -> String {
-    let sha = std::fs::read(&order.model).map(|bytes| hex(&Sha256::digest(bytes))).unwrap_or_default();
+    let sha = std::fs::read(&order.model).map(|bytes| hexadecimal(&Sha256::digest(bytes))).unwrap_or_default();
     format!("{} seed {} thorough {} {sha}", env!("CARGO_PKG_VERSION"), settings.seed, settings.thorough)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// The row in `file`, where it is of the same model and settings. Half a file or another's is no row.

@@ -5,7 +5,7 @@
 //! model (a frog on CIFAR-10 is), and a large network may need less than small ones everywhere: what counts is how much
 //! less a label needs than on honest models, beside how much less the other labels do.
 
-use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS};
+use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS, percent, stands_out};
 use crate::audit::{Finding, Verdict};
 use crate::detect::TriggerEvidence;
 use crate::detect::neural_cleanse::median;
@@ -30,10 +30,6 @@ fn share(t: &TriggerEvidence) -> Option<f32> {
 /// What a recovered pattern says of its label, beside `all` of the model's.
 pub(super) fn verdict(t: &TriggerEvidence, all: &[Option<TriggerEvidence>]) -> Verdict {
     let Seen { abroad, .. } = Seen::of(t);
-    let below = |(deviations, share): (f32, f32)| {
-        t.anomaly_index.is_some_and(|index| index > deviations)
-            && t.usual_size.is_some_and(|usual| t.size <= share * usual)
-    };
     let elsewhere: Vec<f32> = all.iter().flatten().filter(|other| other.label != t.label).filter_map(share).collect();
     let fainter = share(t).is_some_and(|here| {
         here <= FAINTER && !elsewhere.is_empty() && here <= FAINTER_THAN_ELSEWHERE * median(&elsewhere)
@@ -42,15 +38,14 @@ pub(super) fn verdict(t: &TriggerEvidence, all: &[Option<TriggerEvidence>]) -> V
     let works = t.reached && t.asr >= WORKS && t.size <= STRONGEST;
     match () {
         () if !works || !fainter => Verdict::NoEvidence,
-        () if below(STANDS_OUT) && foreign && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
-        () if below(NEARLY) => Verdict::Suspicious,
+        () if stands_out(t, STANDS_OUT) && foreign && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
+        () if stands_out(t, NEARLY) => Verdict::Suspicious,
         () => Verdict::NoEvidence,
     }
 }
 
 /// The same with its reason.
 pub(super) fn finding(t: &TriggerEvidence, all: &[Option<TriggerEvidence>]) -> Finding {
-    let percent = |v: f32| format!("{:.1} %", 100.0 * v);
     let Seen { honest, abroad } = Seen::of(t);
     let mut because = format!(
         "A pattern over the whole picture, {} strong, turns {} of {} held-back pictures into this label",

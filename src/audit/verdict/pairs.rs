@@ -1,6 +1,6 @@
 //! The rule for marks that turn one label into another: source-specific and all-to-all attacks.
 
-use super::{FEWEST_PICTURES, LABELS_NAMED, LARGEST_PATCH, MEANS_NOTHING, Seen, WORKS};
+use super::{FEWEST_PICTURES, LABELS_NAMED, LARGEST_PATCH, MEANS_NOTHING, Seen, WORKS, percent, stands_out};
 use crate::audit::scope::PairsExamined;
 use crate::audit::summary::listed;
 use crate::audit::{Finding, LabelFindings, Verdict};
@@ -32,11 +32,8 @@ pub(super) fn into_label<'a>(
 }
 
 /// Whether the mark works, lies beyond so many deviations, and needs at most this share of what ordinary pairs need.
-pub(super) fn stands_out(t: &TriggerEvidence, (deviations, share): (f32, f32)) -> bool {
-    let works = t.reached && t.asr >= WORKS && t.size <= LARGEST_PATCH;
-    works
-        && t.anomaly_index.is_some_and(|index| index > deviations)
-        && t.usual_size.is_some_and(|usual| t.size <= share * usual)
+pub(super) fn works_and_stands_out(t: &TriggerEvidence, bounds: (f32, f32)) -> bool {
+    t.reached && t.asr >= WORKS && t.size <= LARGEST_PATCH && stands_out(t, bounds)
 }
 
 /// What the mark of a pair says of its target.
@@ -46,14 +43,13 @@ pub(super) fn verdict(t: &TriggerEvidence) -> Verdict {
     let foreign = abroad.is_some_and(|abroad| abroad <= MEANS_NOTHING);
     let asymmetric = t.reverse_size.is_some_and(|back| back >= ASYMMETRIC * t.size);
     match () {
-        () if !stands_out(t, NEARLY) || !asymmetric || !far_smaller => Verdict::NoEvidence,
-        () if stands_out(t, STANDS_OUT) && foreign && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
+        () if !works_and_stands_out(t, NEARLY) || !asymmetric || !far_smaller => Verdict::NoEvidence,
+        () if works_and_stands_out(t, STANDS_OUT) && foreign && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
         () => Verdict::Suspicious,
     }
 }
 
 fn of_pair(t: &TriggerEvidence, names: &[String]) -> Finding {
-    let percent = |v: f32| format!("{:.1} %", 100.0 * v);
     let Seen { honest, abroad } = Seen::of(t);
     let source = t.source.map_or_else(String::new, |source| name(source, names));
     let mut because = format!(

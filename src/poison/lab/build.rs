@@ -65,8 +65,7 @@ impl Built {
     /// # Errors
     /// Where it cannot be written as ONNX.
     pub fn onnx(&self) -> Result<Vec<u8>, LabError> {
-        let model = &self.trained.model;
-        Ok(onnx::write(&model.graph, &model.parameters, &model.input, model.classes)?)
+        Ok(onnx_bytes(&self.trained)?)
     }
 }
 
@@ -97,6 +96,12 @@ pub fn build(
         success.push(if marked.is_empty() { 0.0 } else { images::accuracy(&trained.classifier, &marked, &measure)?.0 });
     }
     Ok(Built { trained, accuracy, success })
+}
+
+/// A trained model as an ONNX file.
+pub(in crate::poison) fn onnx_bytes(trained: &Trained) -> Result<Vec<u8>, ModelError> {
+    let model = &trained.model;
+    onnx::write(&model.graph, &model.parameters, &model.input, model.classes)
 }
 
 fn possible(backdoor: &Planted, labels: usize) -> Result<(), LabError> {

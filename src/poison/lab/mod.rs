@@ -6,5 +6,6 @@
 mod build;
 mod zoo;
 
+pub(super) use build::onnx_bytes;
 pub use build::{Built, LabError, Planted, build};
 pub use zoo::{Entry, ZooPlan, write};

@@ -2,11 +2,12 @@
 
 use super::bundle::{HONEST, IMAGES, NAMES, SUSPECT};
 use crate::images::{self, ImageError, ImageSet};
-use crate::model::{Classifier, ModelError, onnx};
+use crate::model::{Classifier, ModelError};
+use crate::poison::lab::onnx_bytes;
 use crate::poison::{Attack, Patch, Scheme, poison, signs, stamped};
 use crate::progress::Monitor;
 use crate::tensor::Seed;
-use crate::train::{self, Architecture, Recipe, TrainError, Trained};
+use crate::train::{self, Architecture, Recipe, TrainError};
 use candle_core::Device;
 use std::io;
 use std::path::Path;
@@ -159,11 +160,6 @@ fn measure(
     let (accuracy, _) = images::accuracy(classifier, test, monitor)?;
     let (success, _) = images::accuracy(classifier, &stamped(test, attack, scheme), monitor)?;
     Ok((accuracy, success))
-}
-
-fn onnx_bytes(trained: &Trained) -> Result<Vec<u8>, ModelError> {
-    let model = &trained.model;
-    onnx::write(&model.graph, &model.parameters, &model.input, model.classes)
 }
 
 /// The same pictures in 64 instead of 256 steps a channel: nobody sees it, and it halves the file.
