@@ -19,7 +19,7 @@ pub(super) fn again(
     monitor: &Monitor,
 ) -> Result<Vec<Trigger>, AuditError> {
     let [patches, blends] = [Shape::Patch, Shape::Blend].map(|shape| triggers::how(shape, settings, subject));
-    let (patches, blends, of_pairs) = (patches?, blends?, pairs::how(settings, subject)?);
+    let of_pairs = pairs::how(settings, subject);
     let how = |&(direction, shape): &(Direction, Shape)| match (direction.source, shape) {
         (Some(_), _) => &of_pairs,
         (None, Shape::Patch) => &patches,

@@ -1,18 +1,13 @@
 //! How many pictures may be computed at once without taking more memory than was allowed.
 //!
-//! In: the models that work together, the memory budget, the number of workers. Out: pictures a batch.
+//! In: what the models that work together take for one picture, the memory budget, the number of workers. Out: pictures
+//! a batch.
 
-use super::error::AuditError;
 use super::workers::cores;
-use crate::model::Classifier;
 
-/// Pictures that each worker may compute at once when these models work on them together, at least one.
-pub(super) fn pictures_at_once(models: &[&Classifier], budget: usize) -> Result<usize, AuditError> {
-    let mut each = 0;
-    for model in models {
-        each += model.bytes_a_picture()?;
-    }
-    Ok((budget / cores() / each.max(1)).max(1))
+/// Pictures that each worker may compute at once where one takes `bytes`, at least one.
+pub(super) fn pictures_at_once(bytes: usize, budget: usize) -> usize {
+    (budget / cores() / bytes.max(1)).max(1)
 }
 
 #[cfg(test)]
@@ -20,7 +15,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::detect::poisdetc::{RATE, Shooting, random_points, shoot};
-    use crate::model::Preprocessing;
+    use crate::model::{Classifier, Preprocessing};
     use crate::progress::Monitor;
     use crate::tensor::Seed;
     use crate::train::Architecture;
@@ -35,10 +30,11 @@ mod tests {
     fn larger_pictures_leave_room_for_fewer_and_there_is_always_room_for_one() {
         let (small, large) = (network([16, 16], Seed(1)), network([32, 32], Seed(1)));
         let budget = 64 << 20;
-        let [few, many] = [&large, &small].map(|m| pictures_at_once(&[m], budget).unwrap());
+        let bytes = [&large, &small].map(|m| m.bytes_a_picture().unwrap());
+        let [few, many] = bytes.map(|bytes| pictures_at_once(bytes, budget));
         assert!(many >= 3 * few && few > 1, "{few} {many}");
-        assert!(pictures_at_once(&[&small, &large], budget).unwrap() < few);
-        assert_eq!(pictures_at_once(&[&large], 1).unwrap(), 1);
+        assert!(pictures_at_once(bytes[0] + bytes[1], budget) < few);
+        assert_eq!(pictures_at_once(bytes[0], 1), 1);
         // 12 maps of 32x32 pixels after the first convolution, in single precision, at the very least.
         assert!(large.bytes_a_picture().unwrap() > 12 * 32 * 32 * 4);
     }

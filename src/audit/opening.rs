@@ -92,5 +92,6 @@ pub(super) fn subject(
     }
     let suspect = Classifier::new(&opened.model, preprocessing.clone(), &device)?;
     let images = opened.images.resized(preprocessing.size);
-    Ok(Subject { suspect, split: images.split(held_out, order.settings.seed), device })
+    let bytes_a_picture = suspect.bytes_a_picture()?;
+    Ok(Subject { suspect, split: images.split(held_out, order.settings.seed), device, bytes_a_picture })
 }

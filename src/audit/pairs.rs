@@ -74,7 +74,7 @@ pub(super) fn search(
         evidence.pairs_examined = PairsExamined::TooMany { pairs: directions.len(), thorough: settings.thorough };
         return Ok(());
     }
-    let effort = Effort { search: how(settings, subject)?, ..Effort::of(settings.thorough) };
+    let effort = Effort { search: how(settings, subject), ..Effort::of(settings.thorough) };
     let followed_at_most = effort.candidates + effort.controls;
     let total = directions.len() * effort.scouting + followed_at_most * effort.search.steps;
     let chase = Chase {
@@ -233,8 +233,8 @@ pub(super) fn begin<'a>(
 }
 
 /// How long and how hard it is searched on the suspect.
-pub(super) fn how(settings: &Settings, subject: &Subject) -> Result<Search, AuditError> {
+pub(super) fn how(settings: &Settings, subject: &Subject) -> Search {
     let mut search = Effort::of(settings.thorough).search;
-    search.batch = search.batch.min(pictures_at_once(&[&subject.suspect], settings.memory_budget)?);
-    Ok(search)
+    search.batch = search.batch.min(pictures_at_once(subject.bytes_a_picture, settings.memory_budget));
+    search
 }

@@ -37,15 +37,17 @@ pub(super) fn fire(
     let Some(first) = known_clean.first() else { return Ok(()) };
     let settings = &order.settings;
     let (steps, rate) = if settings.thorough { THOROUGH } else { QUICK };
-    let models: Vec<&Classifier> =
-        [&subject.suspect].into_iter().chain(known_clean.iter().map(|r| &r.classifier)).collect();
+    let mut bytes = subject.bytes_a_picture;
+    for reference in known_clean {
+        bytes += reference.classifier.bytes_a_picture()?;
+    }
     let how = Shooting {
         shots: settings.shots,
         steps,
         rate,
         original_form: settings.original_form,
         early: true,
-        at_once: pictures_at_once(&models, settings.memory_budget)?,
+        at_once: pictures_at_once(bytes, settings.memory_budget),
     };
     let preprocessing = subject.suspect.preprocessing();
     let points = poisdetc::random_points(

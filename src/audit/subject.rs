@@ -11,6 +11,8 @@ pub(super) struct Subject {
     pub(super) suspect: Classifier,
     pub(super) split: Split,
     pub(super) device: Device,
+    /// What the suspect takes for one picture, answer and gradient.
+    pub(super) bytes_a_picture: usize,
 }
 
 /// Evidence as it comes together, by label.

@@ -67,7 +67,7 @@ pub(super) fn search(
     if shape == Shape::Blend && is_confirmed(evidence) {
         return Ok(());
     }
-    let how = how(shape, settings, subject)?;
+    let how = how(shape, settings, subject);
     let seed = seed(shape, settings.seed);
     let classes = subject.suspect.classes();
     let wanted = looked_at_closely(classes, settings.thorough);
@@ -122,15 +122,15 @@ pub(super) fn search(
 }
 
 /// How long and how hard it is searched on the suspect.
-pub(super) fn how(shape: Shape, settings: &Settings, subject: &Subject) -> Result<Search, AuditError> {
+pub(super) fn how(shape: Shape, settings: &Settings, subject: &Subject) -> Search {
     let mut how = match (shape, settings.thorough) {
         (Shape::Patch, false) => Search::quick(),
         // A pattern over everything settles sooner than a mask that has to find its place.
         (Shape::Blend, false) => Search { shape, batch: 24, steps: 160, ..Search::quick() },
         (_, true) => Search { shape, ..Search::thorough() },
     };
-    how.batch = how.batch.min(pictures_at_once(&[&subject.suspect], settings.memory_budget)?);
-    Ok(how)
+    how.batch = how.batch.min(pictures_at_once(subject.bytes_a_picture, settings.memory_budget));
+    how
 }
 
 /// Each shape has its own random numbers, so that one search does not shift those of another.
