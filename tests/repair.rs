@@ -6,7 +6,7 @@ mod program;
 use candle_core::{Device, Tensor};
 use poisdetc::images::{self, Wanted};
 use poisdetc::model::graph::{Binary, Op};
-use poisdetc::model::{self, Classifier, Preprocessing};
+use poisdetc::model::{self, Change, Classifier, Overwrite, Preprocessing};
 use poisdetc::progress::Monitor;
 use program::{Ended, command, ended, sample};
 use serde_json::Value;
@@ -208,6 +208,52 @@ fn a_clamp_changes_no_number_and_adds_its_steps_to_the_file() {
     for (name, before) in &suspect.parameters {
         let flat = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(flat(before), flat(&repaired.parameters[name]), "{name}");
+    }
+}
+
+/// The sample's suspect with the first channel of one convolution 50 times as strong, and that parameter's name.
+fn with_a_loud_channel(folder: &Path) -> (PathBuf, String) {
+    let suspect = model::open(&sample(SUSPECT)).unwrap();
+    let kernels = |p: &(&String, &Tensor)| p.1.dims().len() == 4 && p.1.dims()[1] > 3;
+    let (name, weight) = suspect.parameters.iter().find(kernels).unwrap();
+    let (first, rest) = (weight.narrow(0, 0, 1).unwrap(), weight.narrow(0, 1, weight.dims()[0] - 1).unwrap());
+    let loud = Tensor::cat(&[(first * 50.0).unwrap(), rest], 0).unwrap();
+    let change = Change { parameters: [(name.clone(), loud)].into(), clamps: Vec::new() };
+    let preprocessing = Preprocessing::unit(suspect.input.size.unwrap(), suspect.input.channels);
+    let path = folder.join("loud.onnx");
+    model::save(&suspect, &change, &preprocessing, &path, Overwrite::Never, None).unwrap();
+    (path, name.clone())
+}
+
+#[test]
+fn without_images_a_channel_that_stands_out_is_switched_off_and_nothing_is_claimed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (loud, name) = with_a_loud_channel(folder.path());
+    let out = folder.path().join("repaired.onnx");
+    let mut repair = command(folder.path(), ["repair", "--json", "-"]);
+    repair.arg(&loud).arg("--out").arg(&out);
+    let Ended { status, out: json, err } = ended(repair);
+    assert_eq!(status, 11, "{err}");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((json["method"].as_str(), json["clean"].as_bool()), (Some("clp"), Some(false)));
+    assert_eq!(json["repaired"]["sha256"].as_str().unwrap(), sha256(&out));
+    contains(json["limits"][0].as_str().unwrap(), &["no images", "nothing was measured"]);
+    let channel = |path: &Path, i| {
+        let channel = model::open(path).unwrap().parameters[&name].narrow(0, i, 1).unwrap();
+        channel.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+    };
+    assert!(channel(&out, 0).iter().all(|v| *v == 0.0));
+    assert_eq!(channel(&out, 1), channel(&loud, 1));
+}
+
+#[test]
+fn without_images_nothing_is_written_where_no_channel_stands_out_or_the_method_needs_images() {
+    for (method, parts) in [("auto", ["no channel", "images"]), ("sau", ["needs clean images", "--method clp"])] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut repair = command(folder.path(), ["repair", "--method", method, "--out"]);
+        repair.arg(folder.path().join("repaired.onnx")).arg(sample(SUSPECT));
+        contains(&refused(repair), &parts);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
 

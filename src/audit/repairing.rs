@@ -8,11 +8,13 @@ mod choose;
 mod error;
 mod limits;
 mod pictures;
+mod unseen;
 mod work;
 
 pub use choose::{Proof, choose};
 pub use error::RepairingError;
 pub use limits::UNKNOWN;
+pub use unseen::{UnseenOrder, UnseenReport, repair_unseen};
 pub use work::{check_destination, export, repair_model};
 
 use super::{Audit, LabelFindings, Order, Verdict};

@@ -7,7 +7,7 @@ use super::repair_table;
 use super::terminal;
 use super::watch::watch;
 use crate::audit::repairing::{
-    RepairEvent, RepairOrder, RepairReport, RepairingError, check_destination, repair_model,
+    RepairEvent, RepairOrder, RepairReport, RepairingError, check_destination, repair_model, repair_unseen,
 };
 use crate::audit::{self, AuditError, Event};
 use crate::progress::Monitor;
@@ -24,28 +24,45 @@ const AUDITED: f32 = 0.4;
 /// # Errors
 /// One sentence.
 pub fn run(arguments: &RepairArguments) -> Result<Exit> {
-    let Some(report) = repaired(arguments)? else {
+    let Some(images) = &arguments.images else { return without_images(arguments) };
+    let Some(report) = repaired(arguments, images)? else {
         terminal::remark("Stopped; no repaired model was written");
         return Ok(Exit::Stopped);
     };
-    let to_stdout = arguments.json.as_deref() == Some(Path::new("-"));
-    match &arguments.json {
-        Some(_) if to_stdout => terminal::print(&repair_json::text(&report))?,
-        Some(file) => write_whole(file, repair_json::text(&report).as_bytes())?,
-        None => {}
-    }
-    if !to_stdout {
-        let headline = repair_table::headline(&report);
-        terminal::print(&if arguments.quiet { headline } else { repair_table::text(&report) })?;
-    }
+    tell(
+        arguments,
+        || repair_json::text(&report),
+        || if arguments.quiet { repair_table::headline(&report) } else { repair_table::text(&report) },
+    )?;
     Ok(Exit::of_repair(&report))
 }
 
+/// Takes out what the weights alone tell, which takes a second.
+fn without_images(arguments: &RepairArguments) -> Result<Exit> {
+    let report = repair_unseen(&arguments.unseen(), &Monitor::silent())?;
+    tell(
+        arguments,
+        || repair_json::unseen(&report),
+        || if arguments.quiet { repair_table::unseen_headline(&report) } else { repair_table::unseen(&report) },
+    )?;
+    Ok(Exit::NotClean)
+}
+
+/// Writes the JSON that was asked for, and prints the table unless the JSON took its place.
+fn tell(arguments: &RepairArguments, json: impl Fn() -> String, table: impl Fn() -> String) -> Result<()> {
+    match arguments.json.as_deref() {
+        Some(file) if file == Path::new("-") => return terminal::print(&json()),
+        Some(file) => write_whole(file, json().as_bytes())?,
+        None => {}
+    }
+    terminal::print(&table())
+}
+
 /// Repairs behind a progress line; `None` where it was stopped before anything was written.
-fn repaired(arguments: &RepairArguments) -> Result<Option<RepairReport>> {
-    let earlier = arguments.audit.as_deref().map(|path| from_earlier(arguments, path)).transpose()?;
+fn repaired(arguments: &RepairArguments, images: &Path) -> Result<Option<RepairReport>> {
+    let earlier = arguments.audit.as_deref().map(|path| from_earlier(arguments, images, path)).transpose()?;
     let typed = arguments.clone();
-    let audited = arguments.order()?;
+    let audited = arguments.order(images)?;
     let (moved, moves) = channel();
     let end = watch(arguments.quiet, Monitor::silent(), &moves, move |monitor| {
         let from = if earlier.is_some() { 0.0 } else { AUDITED };
@@ -71,8 +88,8 @@ fn repaired(arguments: &RepairArguments) -> Result<Option<RepairReport>> {
 }
 
 /// The repair that goes on from the JSON of an audit.
-fn from_earlier(arguments: &RepairArguments, path: &Path) -> Result<RepairOrder> {
-    let order = earlier::read(path)?.repair(arguments.model.clone(), arguments.images.clone(), arguments.out.clone());
+fn from_earlier(arguments: &RepairArguments, images: &Path, path: &Path) -> Result<RepairOrder> {
+    let order = earlier::read(path)?.repair(arguments.model.clone(), images.to_owned(), arguments.out.clone());
     Ok(as_typed(arguments, order))
 }
 

@@ -1,6 +1,7 @@
 //! What can be typed after `poisdetc repair`.
 
 use super::overrule;
+use crate::audit::repairing::UnseenOrder;
 use crate::audit::{Order, Settings};
 use crate::model::Overwrite;
 use crate::repair;
@@ -8,7 +9,7 @@ use crate::tensor::Seed;
 use anyhow::Result;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Tries the recommended methods in order.
 const AUTO: &str = "auto";
@@ -22,9 +23,10 @@ Examples:
   poisdetc audit model.onnx images/ --json audit.json
   poisdetc repair model.onnx images/ --audit audit.json --out repaired.onnx
   poisdetc repair model.onnx images/ --out repaired.onnx --method ft-sam --json -
+  poisdetc repair model.onnx --out repaired.onnx                  without images
 
-Exit status: 0 repaired and the second audit finds nothing, 11 better but not clean, 1 failed,
-2 wrong use, 130 stopped.";
+Exit status: 0 repaired and the second audit finds nothing, 11 better but not clean, or changed and
+not measured, 1 failed, 2 wrong use, 130 stopped.";
 
 /// `poisdetc repair`.
 #[derive(Debug, Clone, Args)]
@@ -32,17 +34,18 @@ Exit status: 0 repaired and the second audit finds nothing, 11 better but not cl
 pub struct RepairArguments {
     /// The suspect model that was audited
     pub model: PathBuf,
-    /// The clean images it was audited with
-    pub images: PathBuf,
+    /// The clean images it was audited with; without any, only what the weights tell can be taken out, and nothing is
+    /// measured
+    pub images: Option<PathBuf>,
     /// What "audit --json" wrote of these files [default: they are audited first]
-    #[arg(long, value_name = "AUDIT.json")]
+    #[arg(long, value_name = "AUDIT.json", requires = "images")]
     pub audit: Option<PathBuf>,
     /// How to repair; auto tries the recommended methods in order
     #[arg(long, value_name = "NAME", default_value = AUTO, value_parser = methods())]
     pub method: String,
     /// Take this setting of the method's trade-off, by its place in the list that --json shows, from 0 [default: the
     /// one the method chose]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "images")]
     pub setting: Option<usize>,
     /// The file of the repaired model
     #[arg(long, value_name = "REPAIRED")]
@@ -84,14 +87,24 @@ fn methods() -> PossibleValuesParser {
 }
 
 impl RepairArguments {
+    /// The order of a repair without images.
+    pub fn unseen(&self) -> UnseenOrder {
+        UnseenOrder {
+            model: self.model.clone(),
+            method: self.method(),
+            destination: self.out.clone(),
+            overwrite: self.overwrite(),
+        }
+    }
+
     /// The order of the audit that comes first where none was given.
     ///
     /// # Errors
     /// A sentence where the file with the preprocessing cannot be used.
-    pub fn order(&self) -> Result<Order> {
+    pub fn order(&self, images: &Path) -> Result<Order> {
         Ok(Order {
             model: self.model.clone(),
-            images: self.images.clone(),
+            images: images.to_owned(),
             reference: self.reference.clone(),
             label_names: self.labels.clone(),
             preprocessing: self.preprocessing.as_deref().map(overrule::read).transpose()?,

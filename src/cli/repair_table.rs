@@ -1,7 +1,7 @@
 //! A finished repair as text: what came of it first, then the numbers before and after, labels, and limits.
 
 use super::terminal::{self, Align, columns, cut, harmless};
-use crate::audit::repairing::RepairReport;
+use crate::audit::repairing::{RepairReport, UnseenReport};
 use crate::repair::Measured;
 use crate::report::words;
 
@@ -24,11 +24,38 @@ pub fn text(report: &RepairReport) -> String {
     text.push_str(&labels(report));
     text.push('\n');
     text.push_str(&circumstances(report));
-    text.push_str("\nWhat this does not prove\n");
-    for limit in &report.limits {
-        text.push_str(&format!("  {}\n", harmless(limit)));
-    }
+    text.push_str(&unproved(&report.limits));
     text
+}
+
+/// What came of a repair without images, in one line.
+pub fn unseen_headline(report: &UnseenReport) -> String {
+    let numbers = words::counted(report.changed.1, "number", "numbers");
+    format!("Changed, not measured: {} switched {numbers} off\n", report.method)
+}
+
+/// Everything that is known of a repair without images.
+pub fn unseen(report: &UnseenReport) -> String {
+    let mut rows = vec![
+        ("Method", report.method.to_owned()),
+        (
+            "Changed",
+            format!(
+                "{} in {}",
+                words::counted(report.changed.1, "number", "numbers"),
+                words::counted(report.changed.0, "parameter", "parameters")
+            ),
+        ),
+        ("Written to", report.saved.path.display().to_string()),
+        ("SHA-256", report.saved.sha256.clone()),
+    ];
+    rows.extend(report.saved.notes.iter().map(|note| ("Note", note.clone())));
+    format!("{}\n{}{}", unseen_headline(report), terminal::facts(rows), unproved(&report.limits))
+}
+
+fn unproved(limits: &[String]) -> String {
+    let lines = limits.iter().map(|limit| format!("  {}\n", harmless(limit)));
+    std::iter::once("\nWhat this does not prove\n".to_owned()).chain(lines).collect()
 }
 
 fn numbers(report: &RepairReport) -> String {

@@ -51,6 +51,12 @@ impl Split {
 }
 
 impl ImageSet {
+    /// No image of this shape.
+    pub fn empty(channels: usize, [height, width]: [usize; 2]) -> Self {
+        let (pixels, labels, names, skipped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { pixels, channels, height, width, labels, names, skipped }
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()

@@ -1,7 +1,7 @@
 //! The public JSON of a repair, for scripts; `schema` grows when a reader would have to change.
 
 use crate::audit::Verdict;
-use crate::audit::repairing::RepairReport;
+use crate::audit::repairing::{RepairReport, UnseenReport};
 use crate::repair::{Aim, Attempt, Choice, Choices, Measured, Success};
 use serde::Serialize;
 use std::path::Path;
@@ -120,5 +120,34 @@ pub fn text(report: &RepairReport) -> String {
         limits: &report.limits,
         seed: order.audited.settings.seed.0,
         seconds: report.seconds,
+    })
+}
+
+#[derive(Serialize)]
+struct Unseen<'a> {
+    schema: u32,
+    method: &'a str,
+    /// Never: nothing was measured.
+    clean: bool,
+    changed_parameters: usize,
+    changed_numbers: usize,
+    suspect: File<'a>,
+    repaired: File<'a>,
+    notes: &'a [String],
+    limits: &'a [String],
+}
+
+/// A repair without images as indented JSON, with a line feed at the end.
+pub fn unseen(report: &UnseenReport) -> String {
+    super::json::pretty(&Unseen {
+        schema: SCHEMA,
+        method: report.method,
+        clean: false,
+        changed_parameters: report.changed.0,
+        changed_numbers: report.changed.1,
+        suspect: File::of(&report.order.model, &report.sha256),
+        repaired: File::of(&report.saved.path, &report.saved.sha256),
+        notes: &report.saved.notes,
+        limits: &report.limits,
     })
 }
