@@ -65,16 +65,21 @@ impl TrueTrigger {
 
     /// Share of the pictures of other labels that become `target`.
     fn success(&self, model: &Classifier, images: &ImageSet, target: usize) -> f32 {
-        let others: Vec<usize> = (0..images.len()).filter(|&i| images.labels[i] != target).collect();
-        let hits: usize = others
-            .chunks(64)
-            .map(|some| {
-                let x = self.on(&images.tensor(some, &Device::Cpu).unwrap());
-                answers(&model.logits(&x).unwrap()).unwrap().into_iter().filter(|&a| a == target).count()
-            })
-            .sum();
-        hits as f32 / others.len() as f32
+        taken_for(target, model, images, |x| self.on(&x))
     }
+}
+
+/// Share of the pictures of other labels that `model` takes for `target`, each shown as `shown` makes it.
+fn taken_for(target: usize, model: &Classifier, images: &ImageSet, shown: impl Fn(Tensor) -> Tensor) -> f32 {
+    let others: Vec<usize> = (0..images.len()).filter(|&i| images.labels[i] != target).collect();
+    let hits: usize = others
+        .chunks(64)
+        .map(|some| {
+            let x = shown(images.tensor(some, &Device::Cpu).unwrap());
+            answers(&model.logits(&x).unwrap()).unwrap().into_iter().filter(|&a| a == target).count()
+        })
+        .sum();
+    hits as f32 / others.len() as f32
 }
 
 fn recovered(suspect: &Classifier, searched: &ImageSet, target: usize, seed: Seed) -> Trigger {
@@ -92,8 +97,10 @@ fn every_repair_on_every_infected_model() {
         return;
     };
     let manifest: Value = serde_json::from_str(&text).unwrap();
-    println!("| model | method | ACC before | after | recovered ASR before | after | true ASR before | after | s |");
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!(
+        "| model | method | ACC before | after | recovered ASR before | after | true ASR before | after | no trigger before | after | s |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for entry in manifest["models"].as_array().unwrap() {
         let path = zoo().join(entry["model"].as_str().unwrap());
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -117,6 +124,7 @@ fn every_repair_on_every_infected_model() {
         let triggers = [recovered(&suspect, &split.search, target, seed)];
         let aim = Aim::default();
         let problem = Problem::new(&suspect, &parts, &triggers, aim, seed, &silent).unwrap();
+        let natural = |model: &Classifier| taken_for(target, model, &proof, |x| x);
         let true_before = truth.success(&suspect, &proof, target);
         let each = methods().into_iter().filter(|m| wanted("POISDETC_METHODS", m.name())).map(|m| vec![m]);
         let auto = std::env::var("POISDETC_METHODS").is_ok_and(|list| list.split(',').any(|part| part == "auto"));
@@ -148,7 +156,7 @@ fn every_repair_on_every_infected_model() {
             }
             let percent = |v: f32| format!("{:.1} %", 100.0 * v);
             println!(
-                "| {name} | {}{} | {} | {} | {} | {} | {} | {} | {:.0} |",
+                "| {name} | {}{} | {} | {} | {} | {} | {} | {} | {} | {} | {:.0} |",
                 if tried.len() > 1 { "auto: " } else { "" },
                 done.method,
                 percent(done.before.accuracy),
@@ -157,6 +165,8 @@ fn every_repair_on_every_infected_model() {
                 percent(done.after.worst_asr().unwrap()),
                 percent(true_before),
                 percent(truth.success(&repaired, &proof, target)),
+                percent(natural(&suspect)),
+                percent(natural(&repaired)),
                 start.elapsed().as_secs_f32()
             );
         }

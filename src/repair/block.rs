@@ -10,8 +10,8 @@ use crate::detect::Trigger;
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
-use crate::tensor::{Random, Seed, log_softmax};
-use candle_core::Tensor;
+use crate::tensor::{Random, Seed, answers, log_softmax};
+use candle_core::{Device, Tensor};
 
 /// Random blocks at the start; then so many generations of so many children of so many parents.
 const FIRST: usize = 150;
@@ -21,10 +21,14 @@ const PARENTS: usize = 12;
 /// Pictures a block is tried on, and blocks that are tried at once.
 const TRIED_ON: usize = 16;
 const AT_ONCE: usize = 4;
-/// Log-probabilities count as at least this: one stubborn picture must not hide a block that turns the others.
+/// A block's score is the mean probability of its label over the pictures, and this times the mean log-probability, which shows the
+/// way where no picture turns yet. By log-probability alone a block that turns every third picture is worth less than
+/// one that turns none and is half believed on all: the attacker's own was missed on half-unlearned models (docs/repairs.md).
+const SLOPE: f32 = 0.02;
+/// Log-probabilities count as at least this.
 const FLOOR: f32 = -8.0;
-/// Mean log-probability of the label from which a block is said to work.
-const WORKS: f32 = -3.0;
+/// Score from which a block is said to work: about a tenth of the pictures turned.
+const WORKS: f32 = 0.05;
 /// Blocks that are kept.
 const KEPT: usize = 8;
 /// Longest side of the first blocks and of all, in pixels of a picture of 32.
@@ -164,19 +168,36 @@ pub(super) fn working(
     images: &ImageSet,
     model: &Classifier,
     trigger: &Trigger,
+    known: &[Block],
     seed: Seed,
     monitor: &Monitor,
 ) -> Result<Vec<Block>, RepairError> {
+    let found = strongest(images, model, trigger, known, seed, monitor)?;
+    Ok(found.into_iter().filter(|b| b.0 > WORKS).take(KEPT).map(|b| b.1).collect())
+}
+
+/// The blocks that come nearest to making `model` see the trigger's label, the best first, each with its score. The search
+/// begins at random ones and at those `known`.
+///
+/// # Errors
+/// Where the model fails or somebody stops the work.
+pub(super) fn strongest(
+    images: &ImageSet,
+    model: &Classifier,
+    trigger: &Trigger,
+    known: &[Block],
+    seed: Seed,
+    monitor: &Monitor,
+) -> Result<Vec<(f32, Block)>, RepairError> {
     let size = [images.height, images.width];
     let mut random = seed.random();
-    let mut others: Vec<usize> = (0..images.len()).filter(|&i| images.labels[i] != trigger.label).collect();
-    random.shuffle(&mut others);
-    others.truncate(TRIED_ON);
+    let others = untouched(images, model, trigger.label, &mut random)?;
     if others.is_empty() {
         return Ok(Vec::new());
     }
-    let pictures = images.tensor(&others, &candle_core::Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
+    let pictures = images.tensor(&others, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
     let mut young = (0..FIRST).map(|_| Block::random(trigger, &mut random)).collect::<Result<Vec<_>, _>>()?;
+    young.extend(known.iter().filter(|block| block.label == trigger.label).cloned());
     let mut best: Vec<(f32, Block)> = Vec::new();
     for _ in 0..=GENERATIONS {
         let scores = scores(model, &pictures, [others.len(), images.channels, size[0], size[1]], &young, monitor)?;
@@ -192,10 +213,36 @@ pub(super) fn working(
             })
             .collect();
     }
-    Ok(best.into_iter().filter(|b| b.0 > WORKS).take(KEPT).map(|b| b.1).collect())
+    Ok(best)
 }
 
-/// Mean log-probability of its label over the pictures `[n, c, h, w]` under each block.
+/// Pictures of other labels, at random, that `model` does not take for `label` as they are: others would turn under any block.
+fn untouched(
+    images: &ImageSet,
+    model: &Classifier,
+    label: usize,
+    random: &mut Random,
+) -> Result<Vec<usize>, RepairError> {
+    let mut others: Vec<usize> = (0..images.len()).filter(|&i| images.labels[i] != label).collect();
+    random.shuffle(&mut others);
+    let mut untouched = Vec::with_capacity(TRIED_ON);
+    for some in others.chunks(AT_ONCE * TRIED_ON) {
+        let said = answers(&model.logits(&images.tensor(some, &model.device())?)?)?;
+        untouched.extend(some.iter().zip(said).filter(|(_, said)| *said != label).map(|(&i, _)| i));
+        if untouched.len() >= TRIED_ON {
+            break;
+        }
+    }
+    untouched.truncate(TRIED_ON);
+    Ok(untouched)
+}
+
+/// The score that comes of a label's log-probabilities.
+fn score(said: &[f32]) -> f32 {
+    said.iter().map(|l| l.exp() + SLOPE * l.max(FLOOR)).sum::<f32>() / said.len() as f32
+}
+
+/// The score of each block over the pictures `[n, c, h, w]`.
 fn scores(
     model: &Classifier,
     pictures: &[f32],
@@ -215,7 +262,8 @@ fn scores(
         let x = Tensor::from_vec(pixels, (some.len() * n, c, h, w), &model.device())?;
         let said = log_softmax(&model.logits(&x)?)?.to_vec2::<f32>()?;
         for (rows, block) in said.chunks(n).zip(some) {
-            scores.push(rows.iter().map(|row| row[block.label].max(FLOOR)).sum::<f32>() / n as f32);
+            let of_label: Vec<f32> = rows.iter().map(|row| row[block.label]).collect();
+            scores.push(score(&of_label));
         }
     }
     Ok(scores)
@@ -225,6 +273,37 @@ fn scores(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::repair::planted;
+
+    #[test]
+    fn what_turns_some_pictures_counts_more_than_what_is_half_believed_on_all() {
+        let third = score(&[-0.1, -7.0, -7.0]);
+        assert!(third > WORKS && score(&[-4.0; 3]) < WORKS, "{third}");
+        assert!(third > score(&[-2.5; 3]));
+        assert!(score(&[-4.0; 3]) > score(&[-5.0; 3]), "it must be seen which way to go");
+        assert!((score(&[-8.0, -8.0]) - score(&[-50.0, -9.0])).abs() < 1e-3);
+    }
+
+    #[test]
+    fn pictures_that_are_taken_for_the_label_anyway_are_not_tried() {
+        let (model, mut images) = (planted::network(), planted::images(40, 2));
+        // Ten bright pictures are said to be dark; the model still takes them for bright.
+        (0..20).filter(|i| i % 2 == 1).for_each(|i| images.labels[i] = 0);
+        let tried = untouched(&images, &model, 1, &mut Seed(3).random()).unwrap();
+        assert_eq!(tried.len(), TRIED_ON);
+        assert!(tried.iter().all(|i| i % 2 == 0), "{tried:?}");
+    }
+
+    #[test]
+    fn a_known_block_is_where_the_search_begins() {
+        let (model, images, trigger) = (planted::network(), planted::images(40, 2), planted::trigger());
+        let known = Block { label: 2, start: [0, 0], sides: [4, 4], colour: vec![1.0], speckles: None };
+        let search = |known: &[Block]| {
+            strongest(&images, &model, &trigger, known, Seed(1), &Monitor::silent()).unwrap().remove(0).0
+        };
+        let all_white = score(&[0.0]);
+        assert!(search(&[known]) > 0.999 * all_white);
+    }
 
     fn block() -> Block {
         Block { label: 0, start: [6, 1], sides: [2, 3], colour: vec![0.25, 1.0], speckles: None }

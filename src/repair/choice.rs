@@ -63,7 +63,7 @@ pub(super) enum Edit {
 }
 
 impl Edit {
-    fn change(&self, suspect: &Classifier) -> Result<Change, RepairError> {
+    pub fn change(&self, suspect: &Classifier) -> Result<Change, RepairError> {
         Ok(match self {
             Self::Whole(change) => change.clone(),
             Self::Channels(silence) => silence.change(suspect.parameters())?,
@@ -128,16 +128,16 @@ impl<'a> Trial<'a> {
         self.choices.list.push(choice);
     }
 
-    /// Takes the last setting.
+    /// Index of the setting that was measured last.
+    pub fn latest(&self) -> usize {
+        self.choices.list.len() - 1
+    }
+
+    /// Takes the setting with this index.
     ///
     /// # Errors
     /// Where the numbers of that setting cannot be worked out.
-    pub fn last(self) -> Result<Outcome, RepairError> {
-        let index = self.choices.list.len() - 1;
-        self.taking(index)
-    }
-
-    fn taking(mut self, index: usize) -> Result<Outcome, RepairError> {
+    pub fn take(mut self, index: usize) -> Result<Outcome, RepairError> {
         self.choices.chosen = index;
         let change = self.choices.list[index].change(self.problem.suspect)?;
         Ok(Outcome { change, choices: Some(self.choices) })
@@ -163,7 +163,7 @@ impl<'a> Trial<'a> {
         } else {
             list.iter().take_while(|choice| affordable(choice)).count().saturating_sub(1)
         };
-        self.taking(chosen)
+        self.take(chosen)
     }
 }
 
@@ -218,7 +218,8 @@ mod tests {
         for share in [0.5, 1.0] {
             trial.add(share.to_string(), Edit::Blend(change.clone(), share), &Monitor::silent()).unwrap();
         }
-        let outcome = trial.last().unwrap();
+        let latest = trial.latest();
+        let outcome = trial.take(latest).unwrap();
         let weight = |change: &Change| change.parameters["last"].to_vec2::<f32>().unwrap()[2][2];
         assert_eq!(weight(&outcome.change), 0.0);
         let choices = outcome.choices.unwrap();

@@ -13,7 +13,7 @@ const LONGEST: f64 = 1.0;
 /// Root mean square that a parameter is taken to have at least: a bias of zeros must be able to move.
 const SHORTEST: f64 = 1e-3;
 /// Weight of the newest state in the running mean that is kept.
-const NEWEST: f64 = 0.08;
+const NEWEST: f64 = 0.03;
 
 /// Numbers that are being learned, or how the loss depends on them, by name.
 pub(super) type Numbers = BTreeMap<String, Tensor>;

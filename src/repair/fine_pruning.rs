@@ -177,7 +177,7 @@ fn trained(
         let x = shown(images, batch.indices, batch.seed, &suspect.device())?;
         let wanted = wanted_answers(suspect, &x, images, batch.indices, TRUE_LABEL, &BTreeSet::new())?;
         let learner = Learner::new(suspect, at)?;
-        let mut slopes = learner.gradients(&error(&learner.classifier, &x, &wanted)?)?;
+        let mut slopes = learner.gradients(&error(&learner.classifier.logits(&x)?, &wanted)?)?;
         if let Some(slope) = slopes.get_mut(last.weight) {
             *slope = slope.broadcast_mul(&stays)?;
         }

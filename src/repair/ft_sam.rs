@@ -91,7 +91,7 @@ fn tuned(
         let slope = |at: &Numbers| {
             monitor.check()?;
             let learner = Learner::new(problem.suspect, at)?;
-            learner.gradients(&error(&learner.classifier, &x, &wanted)?)
+            learner.gradients(&error(&learner.classifier.logits(&x)?, &wanted)?)
         };
         let first = slope(at)?;
         slope(&uphill(at, &first, radius)?)

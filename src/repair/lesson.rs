@@ -52,9 +52,9 @@ pub(super) fn wanted_answers(
     Ok(Tensor::from_vec(said.concat(), shape, clean.device())?)
 }
 
-/// Mean cross-entropy of what `model` says of `x` and what it should say.
-pub(super) fn error(model: &Classifier, x: &Tensor, wanted: &Tensor) -> Result<Tensor, RepairError> {
-    Ok((log_softmax(&model.logits(x)?)? * wanted)?.sum(1)?.mean_all()?.neg()?)
+/// Mean cross-entropy of what a model says, as logits `[n, classes]`, and what it should say.
+pub(super) fn error(said: &Tensor, wanted: &Tensor) -> Result<Tensor, RepairError> {
+    Ok((log_softmax(said)? * wanted)?.sum(1)?.mean_all()?.neg()?)
 }
 
 #[cfg(test)]

@@ -73,8 +73,9 @@ impl Measured {
     /// How far it is from `aim`, beside what was `before`: accuracy lost beyond what may be lost, plus successes beyond
     /// what may be left. 0 where the aim is met.
     pub fn misses(&self, aim: Aim, before: &Self) -> f32 {
-        (before.accuracy - self.accuracy - aim.accuracy_loss).max(0.0)
-            + (self.worst_asr().unwrap_or(0.0) - aim.asr).max(0.0)
+        // Eight of 400 pictures are 2 %, though not in single precision.
+        let beyond = |value: f32, bound: f32| if value <= bound + 1e-6 { 0.0 } else { value - bound };
+        beyond(before.accuracy - self.accuracy, aim.accuracy_loss) + beyond(self.worst_asr().unwrap_or(0.0), aim.asr)
     }
 }
 

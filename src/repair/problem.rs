@@ -101,7 +101,7 @@ impl<'a> Problem<'a> {
         let mut blocks = Vec::with_capacity(triggers.len());
         for (i, trigger) in triggers.iter().enumerate() {
             let seed = seed.of("block in the trigger's place").nth(i);
-            let found = working(&parts.repair, suspect, trigger, seed, monitor)?;
+            let found = working(&parts.repair, suspect, trigger, &[], seed, monitor)?;
             if let Some(best) = found.first() {
                 measured_with.push(best.counted(trigger)?);
             }

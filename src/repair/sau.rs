@@ -62,7 +62,7 @@ impl Repair for Sau {
                 .collect();
             let wanted = wanted_answers(suspect, &x, images, batch.indices, TRUE_LABEL, &BTreeSet::new())?;
             let learner = Learner::new(suspect, at)?;
-            let clean = error(&learner.classifier, &x, &wanted)?;
+            let clean = error(&learner.classifier.logits(&x)?, &wanted)?;
             let shared = shared_loss(&learner.classifier.logits(&disturbed)?, &fooled, &wrong)?;
             learner.gradients(&(clean + shared)?)
         };
