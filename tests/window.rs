@@ -520,6 +520,42 @@ fn an_export_that_cannot_be_done_is_a_sentence() {
     assert!(wait(&mut window, 20, |w| w.query_by_label("The repaired model was not exported").is_some()));
 }
 
+#[test]
+fn the_report_is_saved_by_two_clicks_and_its_path_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = finished();
+    window.get_by_label("Save report").click();
+    window.run();
+    for kind in ["Save report as PDF…", "Save report as HTML…"] {
+        assert!(window.query_by_label(kind).is_some(), "no {kind}");
+    }
+    let ctx = window.ctx.clone();
+    for (name, begins) in [("report.pdf", "%PDF-"), ("report.html", "<!DOCTYPE html>")] {
+        let file = folder.path().join(name);
+        window.state_mut().report_to(&ctx, file.clone());
+        let told = format!("The report is in {}", file.display());
+        assert!(wait(&mut window, 60, |w| w.query_by_label(&told).is_some()), "{name} was never saved");
+        assert!(std::fs::read(&file).unwrap().starts_with(begins.as_bytes()), "{name}");
+    }
+    window.state_mut().report_to(&ctx, "/nowhere/report.pdf".into());
+    assert!(wait(&mut window, 20, |w| w.query_by_label("The report was not saved").is_some()));
+}
+
+#[test]
+fn a_report_after_a_repair_tells_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.html");
+    let mut report = repair_example::report(true);
+    report.order.sha256 = example::audit().model.sha256;
+    let mut window = repaired(report);
+    assert!(window.query_by_label("Save report").is_some());
+    let ctx = window.ctx.clone();
+    window.state_mut().report_to(&ctx, file.clone());
+    assert!(wait(&mut window, 60, |w| w.query_by_label_contains("The report is in").is_some()));
+    let html = std::fs::read_to_string(&file).unwrap();
+    assert!(html.contains("Repaired: the aim is met, and the second audit finds nothing"));
+}
+
 /// An audit that stays in the middle until it is stopped.
 fn halfway(monitor: &Monitor, events: &(dyn Fn(Event) + Sync)) -> Result<Audit, AuditError> {
     let audit = example::audit();

@@ -1,10 +1,11 @@
 //! Carries out what the screens asked for.
 
 use super::command::{Command, Field, Step};
-use super::dialog::{Dialog, Kind, Purpose};
+use super::dialog::{self, Dialog, Purpose};
 use super::form::{Choice, Form};
 use super::known::Known;
 use super::repairing::file_name;
+use super::reporting::{self, Reporting};
 use super::running::Running;
 use super::{App, sample};
 use crate::audit::repairing::{RepairEvent, RepairReport, RepairingError, repair_model};
@@ -12,6 +13,7 @@ use crate::audit::{Audit, AuditError, Event, Order};
 use crate::job::Job;
 use crate::model::Overwrite;
 use crate::progress::Monitor;
+use crate::report::page::{Kind, Repair};
 use egui::{Context, ViewportCommand};
 use std::path::PathBuf;
 
@@ -23,12 +25,12 @@ const IMAGES: &[&str] = &["npz", "npy", "gz", "bin", "csv", "idx", "zip"];
 impl App {
     pub(super) fn act(&mut self, command: Command, ctx: &Context, parent: Option<&eframe::Frame>) {
         match command {
-            Command::OpenModel => self.choose(Field::Model, &command, Kind::File(MODELS), ctx, parent),
-            Command::OpenImageFolder => self.choose(Field::Images, &command, Kind::Folder, ctx, parent),
-            Command::OpenImageFile => self.choose(Field::Images, &command, Kind::File(IMAGES), ctx, parent),
-            Command::OpenReference => self.choose(Field::Reference, &command, Kind::File(MODELS), ctx, parent),
+            Command::OpenModel => self.choose(Field::Model, &command, dialog::Kind::File(MODELS), ctx, parent),
+            Command::OpenImageFolder => self.choose(Field::Images, &command, dialog::Kind::Folder, ctx, parent),
+            Command::OpenImageFile => self.choose(Field::Images, &command, dialog::Kind::File(IMAGES), ctx, parent),
+            Command::OpenReference => self.choose(Field::Reference, &command, dialog::Kind::File(MODELS), ctx, parent),
             Command::OpenLabelNames => {
-                self.choose(Field::LabelNames, &command, Kind::File(&["txt", "csv"]), ctx, parent)
+                self.choose(Field::LabelNames, &command, dialog::Kind::File(&["txt", "csv"]), ctx, parent)
             }
             Command::Use(field, path) => {
                 *self.form.field(field) = path.display().to_string();
@@ -72,6 +74,14 @@ impl App {
                 }
             }
             Command::RepairAgain => self.repair.again(),
+            Command::SaveReport(kind) => self.choose_report(kind, ctx, parent),
+            Command::SaveReportTo(path) => self.save_report(path, true, ctx),
+            Command::TypeReport(text) => self.reporting.typed = Some(text),
+            Command::SaveTyped => {
+                if let Some(path) = self.reporting.typed.as_ref().map(PathBuf::from) {
+                    self.save_report(path, false, ctx);
+                }
+            }
             Command::Show(step) => self.step = step,
             Command::Inspect(label) => {
                 self.inspected = Some(label);
@@ -85,7 +95,14 @@ impl App {
         }
     }
 
-    fn choose(&mut self, field: Field, command: &Command, kind: Kind, ctx: &Context, parent: Option<&eframe::Frame>) {
+    fn choose(
+        &mut self,
+        field: Field,
+        command: &Command,
+        kind: dialog::Kind,
+        ctx: &Context,
+        parent: Option<&eframe::Frame>,
+    ) {
         if self.dialog.is_none() && !self.is_running() {
             self.complaint = None;
             let title = command.text().trim_end_matches('…');
@@ -99,8 +116,41 @@ impl App {
             && let Some(file) = self.export_file()
         {
             let title = "Export the repaired model";
-            self.dialog = Some(Dialog::open(Purpose::Export, title, Kind::New, Some(&file), parent, wake(ctx)));
+            self.dialog = Some(Dialog::open(Purpose::Export, title, dialog::Kind::New, Some(&file), parent, wake(ctx)));
         }
+    }
+
+    fn choose_report(&mut self, kind: Kind, ctx: &Context, parent: Option<&eframe::Frame>) {
+        if let Some(audit) = self.document.as_ref().filter(|_| self.dialog.is_none()) {
+            let file = reporting::file(&audit.order.model, kind);
+            let (purpose, title) = (Purpose::Report(kind), "Save the report");
+            self.dialog = Some(Dialog::open(purpose, title, dialog::Kind::New, Some(&file), parent, wake(ctx)));
+        }
+    }
+
+    fn save_report(&mut self, path: PathBuf, replace: bool, ctx: &Context) {
+        if let Some(audit) = self.document.clone() {
+            let repair = self.repair_in_report(&audit);
+            self.reporting.save(audit, repair, path, replace, wake(ctx));
+        }
+    }
+
+    /// The repair that the report tells of: that of the audited model, measured as it is shown.
+    fn repair_in_report(&self, audit: &Audit) -> Option<Repair> {
+        let report = self.repair.report.as_ref().filter(|_| self.repair.is_proved())?;
+        (report.order.sha256 == audit.model.sha256).then(|| Repair::from(report))
+    }
+
+    /// Writes the report to `path`, as if a dialog had been answered with it.
+    pub fn report_to(&mut self, ctx: &Context, path: PathBuf) {
+        self.act(Command::SaveReportTo(path), ctx, None);
+        ctx.request_repaint();
+    }
+
+    /// Lets the path be typed where no dialog can be opened.
+    pub(super) fn type_report(&mut self, kind: Kind) {
+        let file = self.document.as_ref().map(|audit| reporting::file(&audit.order.model, kind));
+        self.reporting.typed = file.map(|file| file.display().to_string());
     }
 
     /// Writes the repaired model to `path`, as if a dialog had been answered with it.
@@ -180,6 +230,7 @@ impl App {
         self.complaint = None;
         self.failure = None;
         self.document = None;
+        self.reporting = Reporting::default();
         self.known = Known::default();
         self.inspected = None;
         self.pictures.clear();

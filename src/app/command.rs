@@ -1,6 +1,7 @@
 //! Everything the window can be told to do, in one list. Buttons, menus and shortcuts are made from
 //! it; screens send commands, the window carries them out at the end of the frame.
 
+use crate::report::page::Kind;
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
 use std::path::PathBuf;
 
@@ -81,6 +82,14 @@ pub enum Command {
     ScanAgain,
     /// Forget the result and choose another method.
     RepairAgain,
+    /// Choose a file for the report in a dialog.
+    SaveReport(Kind),
+    /// Write the report to a file; the dialog has asked whether one may be replaced.
+    SaveReportTo(PathBuf),
+    /// Type the file for the report.
+    TypeReport(String),
+    /// Write the report to the file that was typed.
+    SaveTyped,
     /// Light, dark, or as the system is.
     Theme(egui::ThemePreference),
     /// Close the window.
@@ -89,7 +98,7 @@ pub enum Command {
 
 impl Command {
     /// Those that have a place in the menu, in its order.
-    pub const MENU: [Self; 8] = [
+    pub const MENU: [Self; 10] = [
         Self::OpenModel,
         Self::OpenImageFolder,
         Self::OpenImageFile,
@@ -97,6 +106,8 @@ impl Command {
         Self::TrySample,
         Self::Start,
         Self::Stop,
+        Self::SaveReport(Kind::Pdf),
+        Self::SaveReport(Kind::Html),
         Self::Quit,
     ];
 
@@ -126,6 +137,10 @@ impl Command {
             Self::TypeExport(_) => "Export to",
             Self::ScanAgain => "Scan again",
             Self::RepairAgain => "Other method",
+            Self::SaveReport(Kind::Pdf) => "Save report as PDF…",
+            Self::SaveReport(Kind::Html) => "Save report as HTML…",
+            Self::SaveReportTo(_) | Self::SaveTyped => "Save here",
+            Self::TypeReport(_) => "Report to",
             Self::Theme(egui::ThemePreference::System) => "As the system",
             Self::Theme(egui::ThemePreference::Light) => "Light",
             Self::Theme(egui::ThemePreference::Dark) => "Dark",
@@ -159,6 +174,9 @@ impl Command {
             Self::ExportTo(_) | Self::ExportTyped | Self::TypeExport(_) => "Write the repaired model to this file",
             Self::ScanAgain => "Open the repaired model and audit it with yet another seed",
             Self::RepairAgain => "Forget this result and choose another method",
+            Self::SaveReport(Kind::Pdf) => "Write the audit as a document for printing and signing",
+            Self::SaveReport(Kind::Html) => "Write the audit as one page for every browser, with everything in it",
+            Self::SaveReportTo(_) | Self::SaveTyped | Self::TypeReport(_) => "Write the report to this file",
             Self::Inspect(_) => "Reasons, numbers and trigger of this label",
             Self::Theme(_) => "Colours of the window",
             Self::Quit => "Close the window",
@@ -172,6 +190,8 @@ impl Command {
             Self::OpenModel => ctrl(Key::O),
             Self::OpenImageFolder => ctrl(Key::I),
             Self::Start => ctrl(Key::R),
+            Self::SaveReport(Kind::Pdf) => ctrl(Key::S),
+            Self::SaveReport(Kind::Html) => Some(KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::S)),
             Self::Quit => ctrl(Key::Q),
             Self::Stop => Some(KeyboardShortcut::new(Modifiers::NONE, Key::Escape)),
             _ => None,
@@ -223,6 +243,6 @@ mod tests {
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[i + 1..].contains(key), "{key:?} twice");
         }
-        assert_eq!(keys.len(), 5);
+        assert_eq!(keys.len(), 7);
     }
 }

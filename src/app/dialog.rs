@@ -56,6 +56,8 @@ pub enum Purpose {
     Fill(Field),
     /// The repaired model goes there.
     Export,
+    /// The report goes there.
+    Report(crate::report::page::Kind),
 }
 
 /// A dialog that is open.

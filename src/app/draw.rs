@@ -10,6 +10,7 @@ use super::screens::repair::RepairScreen;
 use super::theme::{self, Colors};
 use super::widgets::{progress_bar, weak};
 use super::words;
+use crate::report::page::Kind;
 use egui::{
     Align, Align2, Button, CentralPanel, Frame, Layout, Margin, Panel, RichText, Sense, Stroke, ThemePreference, Ui,
     vec2,
@@ -30,6 +31,7 @@ impl App {
         let running = self.is_running();
         self.commands.listen(ui.ctx(), |command| match command {
             Command::Stop => running,
+            Command::SaveReport(_) => true,
             _ => !running || *command == Command::Quit,
         });
         self.take_drops(ui);
@@ -74,9 +76,10 @@ impl App {
                 let enabled = match command {
                     Command::Stop => running,
                     Command::Quit => true,
+                    Command::SaveReport(_) => self.document.is_some(),
                     _ => !running,
                 };
-                if matches!(command, Command::TrySample | Command::Quit) {
+                if matches!(command, Command::TrySample | Command::SaveReport(Kind::Pdf) | Command::Quit) {
                     ui.separator();
                 }
                 let line = ui
@@ -215,19 +218,25 @@ impl App {
             Step::Detect => {
                 let shown = Shown {
                     known: &self.known,
-                    audit: self.document.as_ref(),
+                    audit: self.document.as_deref(),
                     running: self.running.is_some(),
                     failure: self.failure.as_deref(),
+                    reporting: &self.reporting,
                     ready: self.form.path(Field::Model).is_some() && self.form.path(Field::Images).is_some(),
                 };
                 self.detect.ui(ui, &shown, &mut self.pictures, &mut self.commands);
             }
             Step::Inspect => {
-                let inspect = Inspect { known: &self.known, audit: self.document.as_ref(), label: self.inspected };
+                let inspect = Inspect { known: &self.known, audit: self.document.as_deref(), label: self.inspected };
                 inspect.ui(ui, &mut self.pictures, &mut self.commands);
             }
             Step::Repair => {
-                let repair = RepairScreen { known: &self.known, audit: self.document.as_ref(), repair: &self.repair };
+                let repair = RepairScreen {
+                    known: &self.known,
+                    audit: self.document.as_deref(),
+                    repair: &self.repair,
+                    reporting: &self.reporting,
+                };
                 repair.ui(ui, &mut self.pictures, &mut self.commands);
             }
         }

@@ -14,6 +14,7 @@ mod example;
 mod form;
 mod known;
 mod repairing;
+mod reporting;
 mod running;
 mod sample;
 mod screens;
@@ -37,8 +38,10 @@ use egui::Context;
 use form::Form;
 use known::Known;
 use repairing::Repairing;
+use reporting::Reporting;
 use running::{End, Running};
 use screens::detect::Detect;
+use std::sync::Arc;
 use understanding::Understanding;
 use widgets::Pictures;
 
@@ -58,11 +61,12 @@ pub struct App {
     running: Option<Running>,
     failure: Option<String>,
     known: Known,
-    document: Option<Audit>,
+    document: Option<Arc<Audit>>,
     step: Step,
     detect: Detect,
     inspected: Option<usize>,
     repair: Repairing,
+    reporting: Reporting,
     pictures: Pictures,
     commands: Commands,
 }
@@ -95,6 +99,7 @@ impl App {
             detect: Detect::default(),
             inspected: None,
             repair: Repairing::default(),
+            reporting: Reporting::default(),
             pictures: Pictures::default(),
             commands,
         }
@@ -105,14 +110,14 @@ impl App {
         let mut app = Self::new(State::default(), None);
         app.form = Form::of(&audit.order);
         app.known = Known::from(&audit);
-        app.document = Some(audit);
+        app.document = Some(Arc::new(audit));
         app.step = Step::Detect;
         app
     }
 
     /// The finished audit.
     pub fn document(&self) -> Option<&Audit> {
-        self.document.as_ref()
+        self.document.as_deref()
     }
 
     /// The step that is shown.
@@ -157,6 +162,7 @@ impl App {
     fn receive(&mut self, ctx: &Context) {
         self.understanding.poll();
         self.repair.poll();
+        self.reporting.poll();
         if let Some((purpose, answer)) = self.dialog.as_ref().and_then(|d| Some((d.purpose(), d.answer()?))) {
             self.dialog = None;
             match (purpose, answer) {
@@ -165,6 +171,10 @@ impl App {
                 (Purpose::Fill(field), Err(sentence)) => self.complaint = Some((field, sentence)),
                 (Purpose::Export, Ok(Some(path))) => self.commands.send(Command::ExportTo(path)),
                 (Purpose::Export, Err(_)) => self.type_export(),
+                (Purpose::Report(kind), Ok(Some(path))) => {
+                    self.commands.send(Command::SaveReportTo(reporting::with_ending(path, kind)));
+                }
+                (Purpose::Report(kind), Err(_)) => self.type_report(kind),
             }
         }
         if let Some(end) = self.sample.as_ref().and_then(Job::outcome) {
@@ -185,7 +195,7 @@ impl App {
             End::Finished(audit) => {
                 self.known = Known::from(&*audit);
                 self.pictures.clear();
-                self.document = Some(*audit);
+                self.document = Some(Arc::from(audit));
             }
             End::Stopped => self.failure = Some("It was stopped before anything was known".into()),
             End::Failed(sentence) => self.failure = Some(sentence),

@@ -12,6 +12,7 @@ use crate::detect::Shape;
 use crate::images::{Discovery, ImageSet};
 use crate::model::Preprocessing;
 use crate::progress::Monitor;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Does the audit on the calling thread; `events` are called from it and from worker threads.
 /// Stopped in the middle, it returns what is known so far with [`Audit::stopped`] set, provided the
@@ -134,5 +135,6 @@ fn assemble(
         limits,
         stopped: examined.stopped,
         seconds,
+        finished_at: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
     }
 }

@@ -7,3 +7,6 @@ pub mod open;
 pub mod repair;
 pub mod repair_pictures;
 pub mod repaired;
+mod report_line;
+
+pub use report_line::{report_button, report_line};
