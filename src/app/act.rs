@@ -3,6 +3,7 @@
 use super::command::{Command, Field, Step};
 use super::dialog::{self, Dialog, Purpose};
 use super::form::{Choice, Form};
+use super::kept::Aim;
 use super::known::Known;
 use super::repairing::file_name;
 use super::reporting::{self, Reporting};
@@ -16,6 +17,7 @@ use crate::progress::Monitor;
 use crate::report::page::{Kind, Repair};
 use egui::{Context, ViewportCommand};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Endings of model files.
 const MODELS: &[&str] = &["onnx", "h5", "hdf5", "keras"];
@@ -82,6 +84,28 @@ impl App {
                     self.save_report(path, false, ctx);
                 }
             }
+            Command::OpenAudit => self.choose_audit(ctx, parent),
+            Command::OpenSaved(source) => {
+                if !self.is_running() {
+                    self.step = Step::Open;
+                    self.kept.open(source, Aim::Show, wake(ctx));
+                }
+            }
+            Command::Compare(source) => self.kept.open(source, Aim::Compare, wake(ctx)),
+            Command::CompareRepaired => {
+                let again = self.repair.report.as_ref().and_then(|report| report.scanned_again.clone());
+                if let Some(again) = again {
+                    self.compared = Some(Arc::new(again));
+                    self.step = Step::Compare;
+                }
+            }
+            Command::EndCompare => {
+                self.compared = None;
+                self.step = Step::Detect;
+            }
+            Command::ListKept => self.kept.refresh(None, wake(ctx)),
+            Command::RemoveKept(id) => self.kept.refresh(Some(id), wake(ctx)),
+            Command::GoOn(id) => self.go_on(id, ctx),
             Command::Show(step) => self.step = step,
             Command::Inspect(label) => {
                 self.inspected = Some(label);
@@ -217,8 +241,39 @@ impl App {
     }
 
     fn carry_out(&mut self, order: Order, ctx: &Context) {
+        self.carry_on(order, None, ctx);
+    }
+
+    /// Does an audit, or goes on with one that is kept under a name.
+    fn carry_on(&mut self, order: Order, from: Option<String>, ctx: &Context) {
         self.repair.keep_for(&order);
-        self.run(ctx, move |monitor, events| crate::audit::run(&order, monitor, events));
+        let shelf = self.kept.shelf().cloned();
+        self.run(ctx, move |monitor, events| match shelf {
+            Some(shelf) => shelf.run(&order, from.as_deref(), monitor, events),
+            None => crate::audit::run(&order, monitor, events),
+        });
+    }
+
+    /// Goes on with an audit that was interrupted or stopped.
+    fn go_on(&mut self, id: String, ctx: &Context) {
+        if self.is_running() {
+            return;
+        }
+        match self.kept.entries.iter().find(|entry| entry.id == id).map(|entry| entry.order.clone()) {
+            Some(order) => {
+                self.form = Form::of(&order);
+                self.look(ctx, false);
+                self.carry_on(order, Some(id), ctx);
+            }
+            None => self.kept.trouble = Some("This audit is no longer there".into()),
+        }
+    }
+
+    fn choose_audit(&mut self, ctx: &Context, parent: Option<&eframe::Frame>) {
+        if self.dialog.is_none() && !self.is_running() {
+            let (kind, title) = (dialog::Kind::File(&["json"]), "Open a saved audit");
+            self.dialog = Some(Dialog::open(Purpose::Audit, title, kind, None, parent, wake(ctx)));
+        }
     }
 
     /// Runs `work` as the audit; [`crate::audit::run`] everywhere but in tests of the window itself.
@@ -230,6 +285,7 @@ impl App {
         self.complaint = None;
         self.failure = None;
         self.document = None;
+        self.compared = None;
         self.reporting = Reporting::default();
         self.known = Known::default();
         self.inspected = None;

@@ -56,6 +56,8 @@ pub enum Purpose {
     Fill(Field),
     /// The repaired model goes there.
     Export,
+    /// A saved audit is read from there.
+    Audit,
     /// The report goes there.
     Report(crate::report::page::Kind),
 }

@@ -12,6 +12,7 @@ mod draw;
 #[path = "../../tests/example/mod.rs"]
 mod example;
 mod form;
+mod kept;
 mod known;
 mod repairing;
 mod reporting;
@@ -32,10 +33,12 @@ pub use theme::install as install_theme;
 use crate::audit::repairing::RepairReport;
 use crate::audit::{Audit, Order, Verdict};
 use crate::job::{Job, Outcome};
+use crate::shelf::Shelf;
 use command::Commands;
 use dialog::{Dialog, Purpose};
 use egui::Context;
 use form::Form;
+use kept::{Aim, Kept, Source};
 use known::Known;
 use repairing::Repairing;
 use reporting::Reporting;
@@ -62,6 +65,9 @@ pub struct App {
     failure: Option<String>,
     known: Known,
     document: Option<Arc<Audit>>,
+    /// The audit that is held beside it.
+    compared: Option<Arc<Audit>>,
+    kept: Kept,
     step: Step,
     detect: Detect,
     inspected: Option<usize>,
@@ -95,6 +101,8 @@ impl App {
             failure: None,
             known: Known::default(),
             document: None,
+            compared: None,
+            kept: Kept::default(),
             step: Step::Open,
             detect: Detect::default(),
             inspected: None,
@@ -105,14 +113,31 @@ impl App {
         }
     }
 
+    /// The same window, which keeps its audits on a shelf and lists those there.
+    pub fn keeping(mut self, shelf: Shelf) -> Self {
+        self.kept = Kept::on(shelf);
+        self.commands.send(Command::ListKept);
+        self
+    }
+
     /// A window that shows a finished audit.
     pub fn with_audit(audit: Audit) -> Self {
         let mut app = Self::new(State::default(), None);
-        app.form = Form::of(&audit.order);
-        app.known = Known::from(&audit);
-        app.document = Some(Arc::new(audit));
-        app.step = Step::Detect;
+        app.show(audit);
         app
+    }
+
+    /// Shows a finished audit.
+    fn show(&mut self, audit: Audit) {
+        self.form = Form::of(&audit.order);
+        self.known = Known::from(&audit);
+        self.pictures.clear();
+        self.reporting = Reporting::default();
+        self.repair = Repairing::default();
+        self.failure = None;
+        self.inspected = None;
+        self.document = Some(Arc::new(audit));
+        self.step = Step::Detect;
     }
 
     /// The finished audit.
@@ -163,6 +188,14 @@ impl App {
         self.understanding.poll();
         self.repair.poll();
         self.reporting.poll();
+        match self.kept.poll() {
+            Some((Aim::Show, audit)) if !self.is_running() => self.show(audit),
+            Some((Aim::Compare, audit)) => {
+                self.compared = Some(Arc::new(audit));
+                self.step = Step::Compare;
+            }
+            _ => {}
+        }
         if let Some((purpose, answer)) = self.dialog.as_ref().and_then(|d| Some((d.purpose(), d.answer()?))) {
             self.dialog = None;
             match (purpose, answer) {
@@ -171,6 +204,11 @@ impl App {
                 (Purpose::Fill(field), Err(sentence)) => self.complaint = Some((field, sentence)),
                 (Purpose::Export, Ok(Some(path))) => self.commands.send(Command::ExportTo(path)),
                 (Purpose::Export, Err(_)) => self.type_export(),
+                (Purpose::Audit, Ok(Some(path))) => self.commands.send(Command::OpenSaved(Source::File(path))),
+                (Purpose::Audit, Err(_)) => {
+                    self.kept.trouble =
+                        Some("No file dialog could be opened. Drop the file on the window instead".into());
+                }
                 (Purpose::Report(kind), Ok(Some(path))) => {
                     self.commands.send(Command::SaveReportTo(reporting::with_ending(path, kind)));
                 }
@@ -191,6 +229,7 @@ impl App {
         }
         let Some(end) = end else { return };
         self.running = None;
+        self.commands.send(Command::ListKept);
         match end {
             End::Finished(audit) => {
                 self.known = Known::from(&*audit);
@@ -234,7 +273,11 @@ pub fn open_window(order: Option<Order>) -> Result<(), String> {
         theme::install(&creation.egui_ctx);
         widget_map::install(&creation.egui_ctx);
         let state = creation.storage.map(State::load).unwrap_or_default();
-        Ok(Box::new(App::new(state, order)) as Box<dyn eframe::App>)
+        let mut app = App::new(state, order);
+        if let Some(folder) = eframe::storage_dir(APP_ID) {
+            app = app.keeping(Shelf::at(folder.join("audits")));
+        }
+        Ok(Box::new(app) as Box<dyn eframe::App>)
     });
     eframe::run_native("PoisDetc", options, start).map_err(|why| format!("No window could be opened: {why}"))
 }

@@ -5,7 +5,9 @@ use crate::model::{Format, InputSpec, Preprocessing, colours};
 use crate::repair::Aim;
 use std::path::Path;
 
-pub use crate::report::words::{WORKS_BEST, count, counted, number, repaired, size, verdict, works_best, works_on};
+pub use crate::report::words::{
+    WORKS_BEST, count, counted, label, number, repaired, size, time, verdict, works_best, works_on,
+};
 
 /// What a stage of an audit does.
 pub fn phase(phase: Phase) -> &'static str {

@@ -5,8 +5,8 @@ use super::references::Reference;
 use super::subject::{Evidence, Subject};
 use super::verdict::Examined;
 use super::{
-    Audit, AuditError, Event, ImagesSummary, LabelFindings, Order, Phase, opening, pairs, references, shots, triggers,
-    verdict,
+    Audit, AuditError, Event, ImagesSummary, Journal, LabelFindings, Order, Phase, opening, pairs, references, shots,
+    triggers, verdict,
 };
 use crate::detect::Shape;
 use crate::images::{Discovery, ImageSet};
@@ -21,6 +21,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// # Errors
 /// [`AuditError`], a sentence that says what is wrong.
 pub fn run(order: &Order, monitor: &Monitor, events: &(dyn Fn(Event) + Sync)) -> Result<Audit, AuditError> {
+    run_kept(order, &Journal::none(), monitor, events)
+}
+
+/// As [`run`]; finished pieces are kept in `journal`, and those it has are not done again. Trained references, shots,
+/// searches and comparisons are pieces; reading the files and finding the preprocessing are done anew. The result is that
+/// of an audit in one go.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_kept(
+    order: &Order,
+    journal: &Journal,
+    monitor: &Monitor,
+    events: &(dyn Fn(Event) + Sync),
+) -> Result<Audit, AuditError> {
     let device = opening::device(&order.settings)?;
     let pace = Pace::new(expected(order), events);
 
@@ -33,7 +48,8 @@ pub fn run(order: &Order, monitor: &Monitor, events: &(dyn Fn(Event) + Sync)) ->
     let (discovery, preprocessing) =
         listen(&pace, Phase::Preprocessing, monitor, |m| opening::preprocessing(order, &opened, &device, m))?;
     events(Event::Discovery(discovery.clone()));
-    let subject = opening::subject(order, &opened, &preprocessing, device)?;
+    let mut subject = opening::subject(order, &opened, &preprocessing, device)?;
+    subject.journal = journal.of(order, &opened.model.sha256, &subject.split.sha256(), &preprocessing);
 
     let mut evidence = Evidence::none(opened.model.classes);
     let mut known_clean: Vec<Reference> = Vec::new();

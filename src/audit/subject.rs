@@ -1,5 +1,6 @@
 //! What every phase works on, and the evidence that comes together.
 
+use super::journal::Journal;
 use super::scope::PairsExamined;
 use crate::detect::{ShotEvidence, TriggerEvidence};
 use crate::images::Split;
@@ -11,6 +12,8 @@ pub(super) struct Subject {
     pub(super) suspect: Classifier,
     pub(super) split: Split,
     pub(super) device: Device,
+    /// Where finished pieces are kept.
+    pub(super) journal: Journal,
 }
 
 /// Evidence as it comes together, by label.

@@ -47,7 +47,7 @@ impl Repaired<'_> {
         self.numbers(ui);
         let name = |label| self.name(label);
         RepairPictures { all: &self.report.pictures, name: &name, version: self.repair.version }.ui(ui, pictures);
-        self.second_audit(ui);
+        self.second_audit(ui, commands);
         theme::card(ui).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
             heading(ui, "What this does not prove");
@@ -228,7 +228,7 @@ impl Repaired<'_> {
         });
     }
 
-    fn second_audit(&self, ui: &mut Ui) {
+    fn second_audit(&self, ui: &mut Ui, commands: &mut Commands) {
         theme::card(ui).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
             heading(ui, "Second audit, of the repaired model");
@@ -237,6 +237,10 @@ impl Repaired<'_> {
                     badge(ui, again.verdict);
                     ui.add(Label::new(&again.summary).wrap());
                     weak(ui, format!("Seed {}, in {}", again.order.settings.seed, words::duration(again.seconds)));
+                    let compare = Command::CompareRepaired;
+                    if self.can_report && ui.button(compare.text()).on_hover_text(compare.tooltip()).clicked() {
+                        commands.send(compare);
+                    }
                 }
                 None => {
                     weak(ui, "The repaired model was not examined again");
