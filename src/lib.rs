@@ -6,6 +6,7 @@
 //! ```text
 //! app      cli        the two faces: the window, the command line (no mathematics, no file formats)
 //! zoo                 many models with a known truth, and how many were judged rightly
+//! shelf               audits the program keeps by itself, and goes on with after a crash
 //! report   job        an audit as JSON and pictures; work off the calling thread
 //! audit               the document: what was opened, settings, evidence, findings, verdict; a repair
 //! repair              one file a repair: a change of the model, and what it does
@@ -30,6 +31,7 @@ pub mod poison;
 pub mod progress;
 pub mod repair;
 pub mod report;
+pub mod shelf;
 pub mod tensor;
 pub mod train;
 pub mod zoo;

@@ -15,6 +15,7 @@ use poisdetc::app::{App, Command, Recent, State, Step};
 use poisdetc::audit::repairing::{Pictures, RepairEvent, RepairReport, RepairingError};
 use poisdetc::audit::{Audit, AuditError, Event, Order, Phase, Verdict};
 use poisdetc::progress::Monitor;
+use poisdetc::shelf::Shelf;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -245,6 +246,97 @@ fn recent_audits_are_one_click_away() {
     window.run_steps(3);
     assert_eq!(window.get_by_label("Suspect model").value().as_deref(), Some("/nowhere/old.onnx"));
     assert_eq!(window.get_by_label("Clean images").value().as_deref(), Some("/nowhere/old"));
+}
+
+/// A window that keeps its audits in `folder`.
+fn keeping(folder: &Path) -> Window {
+    open(App::new(State::default(), None).keeping(Shelf::at(folder.into())))
+}
+
+#[test]
+fn kept_audits_are_listed_opened_compared_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = Shelf::at(folder.path().into());
+    let mut other = example::audit();
+    other.verdict = Verdict::NoEvidence;
+    other.model.path = "signs/honest.onnx".into();
+    other.order.model = "signs/honest.onnx".into();
+    other.finished_at = Some(1_795_000_000);
+    shelf.keep(&other);
+    shelf.keep(&example::audit());
+    let mut window = keeping(folder.path());
+    let open_suspect = "Open: signs-suspect.onnx 2026-11-25 20:17 UTC";
+    assert!(wait(&mut window, 20, |w| w.query_by_label(open_suspect).is_some()), "the list never came");
+    assert!(window.query_by_label_contains("Compare: ").is_none(), "there is nothing to compare with yet");
+    window.get_by_label(open_suspect).click();
+    assert!(wait(&mut window, 20, |w| w.state().document().is_some()));
+    assert_eq!(window.state().step(), Step::Detect);
+    assert!(window.query_by_label_contains("turns 98.9 % of the 176 held-back pictures").is_some());
+    assert!(window.query_by_label("Trigger of label 3 no entry").is_some(), "with its pictures");
+
+    window.get_by_label("Step 1: Open").click();
+    window.run_steps(4);
+    window.get_by_label_contains("Compare: honest.onnx").click();
+    assert!(wait(&mut window, 20, |w| w.state().step() == Step::Compare));
+    window.run();
+    for words in ["A  signs-suspect.onnx", "B  honest.onnx", "Verdict A", "Verdict B", "3 no entry"] {
+        assert!(window.query_by_label(words).is_some(), "no {words}");
+    }
+    assert!(window.query_by_label_contains("different images, or it is not known").is_some());
+    window.get_by_label("End comparison").click();
+    window.run();
+    assert_eq!(window.state().step(), Step::Detect);
+
+    window.get_by_label("Step 1: Open").click();
+    window.run_steps(4);
+    window.get_by_label_contains("Remove: honest.onnx").click();
+    assert!(wait(&mut window, 20, |w| w.query_by_label_contains("Remove: honest.onnx").is_none()));
+    assert_eq!(shelf.list().len(), 1);
+}
+
+#[test]
+fn an_interrupted_audit_is_offered_to_go_on_and_one_that_ends_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("audit-1-0");
+    std::fs::create_dir(&place).unwrap();
+    let order =
+        serde_json::json!({ "model": "/nowhere/big.onnx", "images": "/nowhere/signs", "settings": { "seed": 7 } });
+    let about = serde_json::json!({
+        "order": order, "when": 1_795_637_864, "fraction": 0.45, "verdict": null, "stopped": false
+    });
+    std::fs::write(place.join("about.json"), about.to_string()).unwrap();
+    let mut window = keeping(folder.path());
+    assert!(wait(&mut window, 20, |w| w.query_by_label("Interrupted at 45 %").is_some()));
+    window.get_by_label_contains("Go on: big.onnx").click();
+    assert!(wait(&mut window, 20, |w| w.query_by_label("The audit could not be done").is_some()), "its model is gone");
+    assert_eq!(window.get_by_label("Suspect model").value().as_deref(), Some("/nowhere/big.onnx"));
+    assert!(place.is_dir(), "what was kept is not lost");
+}
+
+#[test]
+fn a_saved_audit_is_opened_by_dropping_it_and_another_file_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.json");
+    std::fs::write(&path, poisdetc::report::json::text(&example::audit())).unwrap();
+    let mut window = empty();
+    window.input_mut().dropped_files.push(Arc::new(Dropped(path.clone())));
+    assert!(wait(&mut window, 20, |w| w.state().document().is_some()));
+    assert!(window.query_by_label("3 no entry").is_some());
+    std::fs::write(&path, "{\"name\": \"package\"}").unwrap();
+    window.input_mut().dropped_files.push(Arc::new(Dropped(path)));
+    assert!(wait(&mut window, 20, |w| w.query_by_label("The audit could not be opened").is_some()));
+    assert!(window.query_by_label_contains("audit.json is not an audit").is_some());
+}
+
+#[test]
+fn a_repair_offers_to_compare_both_audits() {
+    let mut window = repaired(repair_example::report(true));
+    window.get_by_label("Compare both audits").scroll_to_me();
+    window.run_steps(12);
+    window.get_by_label("Compare both audits").click();
+    window.run();
+    assert_eq!(window.state().step(), Step::Compare);
+    assert!(window.query_by_label("Two audits side by side").is_some());
 }
 
 #[test]
@@ -520,6 +612,42 @@ fn an_export_that_cannot_be_done_is_a_sentence() {
     assert!(wait(&mut window, 20, |w| w.query_by_label("The repaired model was not exported").is_some()));
 }
 
+#[test]
+fn the_report_is_saved_by_two_clicks_and_its_path_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = finished();
+    window.get_by_label("Save report").click();
+    window.run();
+    for kind in ["Save report as PDF…", "Save report as HTML…"] {
+        assert!(window.query_by_label(kind).is_some(), "no {kind}");
+    }
+    let ctx = window.ctx.clone();
+    for (name, begins) in [("report.pdf", "%PDF-"), ("report.html", "<!DOCTYPE html>")] {
+        let file = folder.path().join(name);
+        window.state_mut().report_to(&ctx, file.clone());
+        let told = format!("The report is in {}", file.display());
+        assert!(wait(&mut window, 60, |w| w.query_by_label(&told).is_some()), "{name} was never saved");
+        assert!(std::fs::read(&file).unwrap().starts_with(begins.as_bytes()), "{name}");
+    }
+    window.state_mut().report_to(&ctx, "/nowhere/report.pdf".into());
+    assert!(wait(&mut window, 20, |w| w.query_by_label("The report was not saved").is_some()));
+}
+
+#[test]
+fn a_report_after_a_repair_tells_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.html");
+    let mut report = repair_example::report(true);
+    report.order.sha256 = example::audit().model.sha256;
+    let mut window = repaired(report);
+    assert!(window.query_by_label("Save report").is_some());
+    let ctx = window.ctx.clone();
+    window.state_mut().report_to(&ctx, file.clone());
+    assert!(wait(&mut window, 60, |w| w.query_by_label_contains("The report is in").is_some()));
+    let html = std::fs::read_to_string(&file).unwrap();
+    assert!(html.contains("Repaired: the aim is met, and the second audit finds nothing"));
+}
+
 /// An audit that stays in the middle until it is stopped.
 fn halfway(monitor: &Monitor, events: &(dyn Fn(Event) + Sync)) -> Result<Audit, AuditError> {
     let audit = example::audit();
@@ -619,6 +747,26 @@ fn pictures_for_people() {
                 Ok(report)
             });
             assert!(wait(w, 20, |w| w.state().repaired().is_some()));
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::at(folder.path().into());
+        let honest = Audit { verdict: Verdict::NoEvidence, finished_at: Some(1_795_000_000), ..example::audit() };
+        shelf.keep(&Audit { stopped: true, verdict: Verdict::Suspicious, ..honest.clone() });
+        shelf.keep(&honest);
+        shelf.keep(&example::audit());
+        let kept = || App::with_audit(example::audit()).keeping(shelf.clone());
+        let listed = |w: &mut Window| {
+            w.get_by_label("Step 1: Open").click();
+            assert!(wait(w, 20, |w| w.query_all_by_label_contains("Open: signs").count() == 3));
+        };
+        show(App::new(State::default(), None).keeping(shelf.clone()), "7-recent", &|w| {
+            assert!(wait(w, 20, |w| w.query_all_by_label_contains("Open: signs").count() == 3));
+        });
+        show(kept(), "7-recent-beside", &listed);
+        show(kept(), "7-compare", &|w| {
+            listed(w);
+            w.get_all_by_label_contains("Compare: signs").next().unwrap().click();
+            assert!(wait(w, 20, |w| w.state().step() == Step::Compare));
         });
         show(App::with_audit(example::audit()), "5-expert", &|w| w.get_by_label("Expert settings").click());
     }

@@ -1,10 +1,12 @@
 //! Carries out what the screens asked for.
 
 use super::command::{Command, Field, Step};
-use super::dialog::{Dialog, Kind, Purpose};
+use super::dialog::{self, Dialog, Purpose};
 use super::form::{Choice, Form};
+use super::kept::Aim;
 use super::known::Known;
 use super::repairing::file_name;
+use super::reporting::{self, Reporting};
 use super::running::Running;
 use super::{App, sample};
 use crate::audit::repairing::{RepairEvent, RepairReport, RepairingError, repair_model};
@@ -12,8 +14,10 @@ use crate::audit::{Audit, AuditError, Event, Order};
 use crate::job::Job;
 use crate::model::Overwrite;
 use crate::progress::Monitor;
+use crate::report::page::{Kind, Repair};
 use egui::{Context, ViewportCommand};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Endings of model files.
 const MODELS: &[&str] = &["onnx", "h5", "hdf5", "keras"];
@@ -23,12 +27,12 @@ const IMAGES: &[&str] = &["npz", "npy", "gz", "bin", "csv", "idx", "zip"];
 impl App {
     pub(super) fn act(&mut self, command: Command, ctx: &Context, parent: Option<&eframe::Frame>) {
         match command {
-            Command::OpenModel => self.choose(Field::Model, &command, Kind::File(MODELS), ctx, parent),
-            Command::OpenImageFolder => self.choose(Field::Images, &command, Kind::Folder, ctx, parent),
-            Command::OpenImageFile => self.choose(Field::Images, &command, Kind::File(IMAGES), ctx, parent),
-            Command::OpenReference => self.choose(Field::Reference, &command, Kind::File(MODELS), ctx, parent),
+            Command::OpenModel => self.choose(Field::Model, &command, dialog::Kind::File(MODELS), ctx, parent),
+            Command::OpenImageFolder => self.choose(Field::Images, &command, dialog::Kind::Folder, ctx, parent),
+            Command::OpenImageFile => self.choose(Field::Images, &command, dialog::Kind::File(IMAGES), ctx, parent),
+            Command::OpenReference => self.choose(Field::Reference, &command, dialog::Kind::File(MODELS), ctx, parent),
             Command::OpenLabelNames => {
-                self.choose(Field::LabelNames, &command, Kind::File(&["txt", "csv"]), ctx, parent)
+                self.choose(Field::LabelNames, &command, dialog::Kind::File(&["txt", "csv"]), ctx, parent)
             }
             Command::Use(field, path) => {
                 *self.form.field(field) = path.display().to_string();
@@ -72,6 +76,36 @@ impl App {
                 }
             }
             Command::RepairAgain => self.repair.again(),
+            Command::SaveReport(kind) => self.choose_report(kind, ctx, parent),
+            Command::SaveReportTo(path) => self.save_report(path, true, ctx),
+            Command::TypeReport(text) => self.reporting.typed = Some(text),
+            Command::SaveTyped => {
+                if let Some(path) = self.reporting.typed.as_ref().map(PathBuf::from) {
+                    self.save_report(path, false, ctx);
+                }
+            }
+            Command::OpenAudit => self.choose_audit(ctx, parent),
+            Command::OpenSaved(source) => {
+                if !self.is_running() {
+                    self.step = Step::Open;
+                    self.kept.open(source, Aim::Show, wake(ctx));
+                }
+            }
+            Command::Compare(source) => self.kept.open(source, Aim::Compare, wake(ctx)),
+            Command::CompareRepaired => {
+                let again = self.repair.report.as_ref().and_then(|report| report.scanned_again.clone());
+                if let Some(again) = again {
+                    self.compared = Some(Arc::new(again));
+                    self.step = Step::Compare;
+                }
+            }
+            Command::EndCompare => {
+                self.compared = None;
+                self.step = Step::Detect;
+            }
+            Command::ListKept => self.kept.refresh(None, wake(ctx)),
+            Command::RemoveKept(id) => self.kept.refresh(Some(id), wake(ctx)),
+            Command::GoOn(id) => self.go_on(id, ctx),
             Command::Show(step) => self.step = step,
             Command::Inspect(label) => {
                 self.inspected = Some(label);
@@ -85,7 +119,14 @@ impl App {
         }
     }
 
-    fn choose(&mut self, field: Field, command: &Command, kind: Kind, ctx: &Context, parent: Option<&eframe::Frame>) {
+    fn choose(
+        &mut self,
+        field: Field,
+        command: &Command,
+        kind: dialog::Kind,
+        ctx: &Context,
+        parent: Option<&eframe::Frame>,
+    ) {
         if self.dialog.is_none() && !self.is_running() {
             self.complaint = None;
             let title = command.text().trim_end_matches('…');
@@ -99,8 +140,41 @@ impl App {
             && let Some(file) = self.export_file()
         {
             let title = "Export the repaired model";
-            self.dialog = Some(Dialog::open(Purpose::Export, title, Kind::New, Some(&file), parent, wake(ctx)));
+            self.dialog = Some(Dialog::open(Purpose::Export, title, dialog::Kind::New, Some(&file), parent, wake(ctx)));
         }
+    }
+
+    fn choose_report(&mut self, kind: Kind, ctx: &Context, parent: Option<&eframe::Frame>) {
+        if let Some(audit) = self.document.as_ref().filter(|_| self.dialog.is_none()) {
+            let file = reporting::file(&audit.order.model, kind);
+            let (purpose, title) = (Purpose::Report(kind), "Save the report");
+            self.dialog = Some(Dialog::open(purpose, title, dialog::Kind::New, Some(&file), parent, wake(ctx)));
+        }
+    }
+
+    fn save_report(&mut self, path: PathBuf, replace: bool, ctx: &Context) {
+        if let Some(audit) = self.document.clone() {
+            let repair = self.repair_in_report(&audit);
+            self.reporting.save(audit, repair, path, replace, wake(ctx));
+        }
+    }
+
+    /// The repair that the report tells of: that of the audited model, measured as it is shown.
+    fn repair_in_report(&self, audit: &Audit) -> Option<Repair> {
+        let report = self.repair.report.as_ref().filter(|_| self.repair.is_proved())?;
+        (report.order.sha256 == audit.model.sha256).then(|| Repair::from(report))
+    }
+
+    /// Writes the report to `path`, as if a dialog had been answered with it.
+    pub fn report_to(&mut self, ctx: &Context, path: PathBuf) {
+        self.act(Command::SaveReportTo(path), ctx, None);
+        ctx.request_repaint();
+    }
+
+    /// Lets the path be typed where no dialog can be opened.
+    pub(super) fn type_report(&mut self, kind: Kind) {
+        let file = self.document.as_ref().map(|audit| reporting::file(&audit.order.model, kind));
+        self.reporting.typed = file.map(|file| file.display().to_string());
     }
 
     /// Writes the repaired model to `path`, as if a dialog had been answered with it.
@@ -167,8 +241,39 @@ impl App {
     }
 
     fn carry_out(&mut self, order: Order, ctx: &Context) {
+        self.carry_on(order, None, ctx);
+    }
+
+    /// Does an audit, or goes on with one that is kept under a name.
+    fn carry_on(&mut self, order: Order, from: Option<String>, ctx: &Context) {
         self.repair.keep_for(&order);
-        self.run(ctx, move |monitor, events| crate::audit::run(&order, monitor, events));
+        let shelf = self.kept.shelf().cloned();
+        self.run(ctx, move |monitor, events| match shelf {
+            Some(shelf) => shelf.run(&order, from.as_deref(), monitor, events),
+            None => crate::audit::run(&order, monitor, events),
+        });
+    }
+
+    /// Goes on with an audit that was interrupted or stopped.
+    fn go_on(&mut self, id: String, ctx: &Context) {
+        if self.is_running() {
+            return;
+        }
+        match self.kept.entries.iter().find(|entry| entry.id == id).map(|entry| entry.order.clone()) {
+            Some(order) => {
+                self.form = Form::of(&order);
+                self.look(ctx, false);
+                self.carry_on(order, Some(id), ctx);
+            }
+            None => self.kept.trouble = Some("This audit is no longer there".into()),
+        }
+    }
+
+    fn choose_audit(&mut self, ctx: &Context, parent: Option<&eframe::Frame>) {
+        if self.dialog.is_none() && !self.is_running() {
+            let (kind, title) = (dialog::Kind::File(&["json"]), "Open a saved audit");
+            self.dialog = Some(Dialog::open(Purpose::Audit, title, kind, None, parent, wake(ctx)));
+        }
     }
 
     /// Runs `work` as the audit; [`crate::audit::run`] everywhere but in tests of the window itself.
@@ -180,6 +285,8 @@ impl App {
         self.complaint = None;
         self.failure = None;
         self.document = None;
+        self.compared = None;
+        self.reporting = Reporting::default();
         self.known = Known::default();
         self.inspected = None;
         self.pictures.clear();

@@ -1,6 +1,8 @@
 //! Everything the window can be told to do, in one list. Buttons, menus and shortcuts are made from
 //! it; screens send commands, the window carries them out at the end of the frame.
 
+use super::kept::Source;
+use crate::report::page::Kind;
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
 use std::path::PathBuf;
 
@@ -16,11 +18,13 @@ pub enum Step {
     Inspect,
     /// The repair, and what it did.
     Repair,
+    /// Two audits side by side.
+    Compare,
 }
 
 impl Step {
     /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::Open, Self::Detect, Self::Inspect, Self::Repair];
+    pub const ALL: [Self; 5] = [Self::Open, Self::Detect, Self::Inspect, Self::Repair, Self::Compare];
 }
 
 /// The fields a file can be chosen for.
@@ -81,6 +85,30 @@ pub enum Command {
     ScanAgain,
     /// Forget the result and choose another method.
     RepairAgain,
+    /// Choose a file for the report in a dialog.
+    SaveReport(Kind),
+    /// Write the report to a file; the dialog has asked whether one may be replaced.
+    SaveReportTo(PathBuf),
+    /// Type the file for the report.
+    TypeReport(String),
+    /// Write the report to the file that was typed.
+    SaveTyped,
+    /// Choose a saved audit in a dialog.
+    OpenAudit,
+    /// Open a saved audit.
+    OpenSaved(Source),
+    /// Hold a saved audit beside the one that is open.
+    Compare(Source),
+    /// Hold the second audit, of the repaired model, beside the first.
+    CompareRepaired,
+    /// No longer hold two audits side by side.
+    EndCompare,
+    /// Read the list of kept audits again.
+    ListKept,
+    /// Go on with an audit that was interrupted or stopped.
+    GoOn(String),
+    /// Throw a kept audit away.
+    RemoveKept(String),
     /// Light, dark, or as the system is.
     Theme(egui::ThemePreference),
     /// Close the window.
@@ -89,14 +117,17 @@ pub enum Command {
 
 impl Command {
     /// Those that have a place in the menu, in its order.
-    pub const MENU: [Self; 8] = [
+    pub const MENU: [Self; 11] = [
         Self::OpenModel,
         Self::OpenImageFolder,
         Self::OpenImageFile,
         Self::OpenLabelNames,
+        Self::OpenAudit,
         Self::TrySample,
         Self::Start,
         Self::Stop,
+        Self::SaveReport(Kind::Pdf),
+        Self::SaveReport(Kind::Html),
         Self::Quit,
     ];
 
@@ -117,6 +148,14 @@ impl Command {
             Self::Show(Step::Detect) => "Detect",
             Self::Show(Step::Inspect) => "Inspect",
             Self::Show(Step::Repair) => "Repair",
+            Self::Show(Step::Compare) | Self::Compare(_) => "Compare",
+            Self::CompareRepaired => "Compare both audits",
+            Self::EndCompare => "End comparison",
+            Self::OpenAudit => "Open saved audit…",
+            Self::OpenSaved(_) => "Open",
+            Self::ListKept => "Read the list again",
+            Self::GoOn(_) => "Go on",
+            Self::RemoveKept(_) => "Remove",
             Self::Inspect(_) => "Inspect",
             Self::ChooseMethod(_) => "Method",
             Self::PickSetting(_) => "Setting",
@@ -126,6 +165,10 @@ impl Command {
             Self::TypeExport(_) => "Export to",
             Self::ScanAgain => "Scan again",
             Self::RepairAgain => "Other method",
+            Self::SaveReport(Kind::Pdf) => "Save report as PDF…",
+            Self::SaveReport(Kind::Html) => "Save report as HTML…",
+            Self::SaveReportTo(_) | Self::SaveTyped => "Save here",
+            Self::TypeReport(_) => "Report to",
             Self::Theme(egui::ThemePreference::System) => "As the system",
             Self::Theme(egui::ThemePreference::Light) => "Light",
             Self::Theme(egui::ThemePreference::Dark) => "Dark",
@@ -152,6 +195,15 @@ impl Command {
             Self::Show(Step::Detect) => "The verdict, and the evidence for every label",
             Self::Show(Step::Inspect) => "One label in detail: reasons, numbers, trigger",
             Self::Show(Step::Repair) => "Take the backdoor out, and see what that did to the model",
+            Self::Show(Step::Compare) => "Two audits side by side",
+            Self::Compare(_) => "Hold this audit beside the one that is open",
+            Self::CompareRepaired => "Hold the audit of the repaired model beside that of the suspect",
+            Self::EndCompare => "Go back to one audit",
+            Self::OpenAudit => "Choose a file that \"poisdetc audit --json\" wrote",
+            Self::OpenSaved(_) => "Show this audit as it was",
+            Self::ListKept => "Read the list of recent audits again",
+            Self::GoOn(_) => "Go on where this audit ended; what was finished is not done again",
+            Self::RemoveKept(_) => "Throw this audit away; model and images stay as they are",
             Self::ChooseMethod(_) => "How the model is repaired",
             Self::PickSetting(_) => "Left is mild, right is harsh; the numbers of every setting were measured",
             Self::StartRepair => "Repair a copy of the model and examine it again; the suspect's file stays as it is",
@@ -159,6 +211,9 @@ impl Command {
             Self::ExportTo(_) | Self::ExportTyped | Self::TypeExport(_) => "Write the repaired model to this file",
             Self::ScanAgain => "Open the repaired model and audit it with yet another seed",
             Self::RepairAgain => "Forget this result and choose another method",
+            Self::SaveReport(Kind::Pdf) => "Write the audit as a document for printing and signing",
+            Self::SaveReport(Kind::Html) => "Write the audit as one page for every browser, with everything in it",
+            Self::SaveReportTo(_) | Self::SaveTyped | Self::TypeReport(_) => "Write the report to this file",
             Self::Inspect(_) => "Reasons, numbers and trigger of this label",
             Self::Theme(_) => "Colours of the window",
             Self::Quit => "Close the window",
@@ -172,6 +227,8 @@ impl Command {
             Self::OpenModel => ctrl(Key::O),
             Self::OpenImageFolder => ctrl(Key::I),
             Self::Start => ctrl(Key::R),
+            Self::SaveReport(Kind::Pdf) => ctrl(Key::S),
+            Self::SaveReport(Kind::Html) => Some(KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::S)),
             Self::Quit => ctrl(Key::Q),
             Self::Stop => Some(KeyboardShortcut::new(Modifiers::NONE, Key::Escape)),
             _ => None,
@@ -223,6 +280,6 @@ mod tests {
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[i + 1..].contains(key), "{key:?} twice");
         }
-        assert_eq!(keys.len(), 5);
+        assert_eq!(keys.len(), 7);
     }
 }

@@ -56,6 +56,10 @@ pub enum Purpose {
     Fill(Field),
     /// The repaired model goes there.
     Export,
+    /// A saved audit is read from there.
+    Audit,
+    /// The report goes there.
+    Report(crate::report::page::Kind),
 }
 
 /// A dialog that is open.

@@ -2,6 +2,8 @@
 
 use super::App;
 use super::command::{Command, Commands, Field, Step};
+use super::kept::Source;
+use super::screens::compare::Compare;
 use super::screens::detect::Shown;
 use super::screens::files::Files;
 use super::screens::inspect::Inspect;
@@ -10,6 +12,7 @@ use super::screens::repair::RepairScreen;
 use super::theme::{self, Colors};
 use super::widgets::{progress_bar, weak};
 use super::words;
+use crate::report::page::Kind;
 use egui::{
     Align, Align2, Button, CentralPanel, Frame, Layout, Margin, Panel, RichText, Sense, Stroke, ThemePreference, Ui,
     vec2,
@@ -30,6 +33,7 @@ impl App {
         let running = self.is_running();
         self.commands.listen(ui.ctx(), |command| match command {
             Command::Stop => running,
+            Command::SaveReport(_) => true,
             _ => !running || *command == Command::Quit,
         });
         self.take_drops(ui);
@@ -54,7 +58,13 @@ impl App {
             self.menu(ui);
             ui.add_space(16.0);
             let repair = self.offers_repair();
-            for (i, step) in Step::ALL.into_iter().filter(|step| *step != Step::Repair || repair).enumerate() {
+            let compare = self.compared.is_some() && self.document.is_some();
+            let offered = |step: &Step| match step {
+                Step::Repair => repair,
+                Step::Compare => compare,
+                _ => true,
+            };
+            for (i, step) in Step::ALL.into_iter().filter(offered).enumerate() {
                 if i > 0 {
                     let (rect, _) = ui.allocate_exact_size(vec2(18.0, 2.0), Sense::hover());
                     ui.painter().hline(rect.x_range(), rect.center().y, Stroke::new(1.0, Colors::of(ui).weak));
@@ -74,9 +84,10 @@ impl App {
                 let enabled = match command {
                     Command::Stop => running,
                     Command::Quit => true,
+                    Command::SaveReport(_) => self.document.is_some(),
                     _ => !running,
                 };
-                if matches!(command, Command::TrySample | Command::Quit) {
+                if matches!(command, Command::TrySample | Command::SaveReport(Kind::Pdf) | Command::Quit) {
                     ui.separator();
                 }
                 let line = ui
@@ -207,6 +218,8 @@ impl App {
                 let open = Open {
                     understanding: &self.understanding,
                     recent: &self.state.recent,
+                    kept: &self.kept,
+                    comparable: self.document.is_some(),
                     unpacking: self.sample.is_some(),
                     sample_trouble: self.sample_trouble.as_deref(),
                 };
@@ -215,19 +228,30 @@ impl App {
             Step::Detect => {
                 let shown = Shown {
                     known: &self.known,
-                    audit: self.document.as_ref(),
+                    audit: self.document.as_deref(),
                     running: self.running.is_some(),
                     failure: self.failure.as_deref(),
+                    reporting: &self.reporting,
                     ready: self.form.path(Field::Model).is_some() && self.form.path(Field::Images).is_some(),
                 };
                 self.detect.ui(ui, &shown, &mut self.pictures, &mut self.commands);
             }
             Step::Inspect => {
-                let inspect = Inspect { known: &self.known, audit: self.document.as_ref(), label: self.inspected };
+                let inspect = Inspect { known: &self.known, audit: self.document.as_deref(), label: self.inspected };
                 inspect.ui(ui, &mut self.pictures, &mut self.commands);
             }
+            Step::Compare => {
+                if let (Some(left), Some(right)) = (&self.document, &self.compared) {
+                    Compare { left, right }.ui(ui, &mut self.commands);
+                }
+            }
             Step::Repair => {
-                let repair = RepairScreen { known: &self.known, audit: self.document.as_ref(), repair: &self.repair };
+                let repair = RepairScreen {
+                    known: &self.known,
+                    audit: self.document.as_deref(),
+                    repair: &self.repair,
+                    reporting: &self.reporting,
+                };
                 repair.ui(ui, &mut self.pictures, &mut self.commands);
             }
         }
@@ -250,7 +274,13 @@ impl App {
             painter.rect_filled(rect, 0.0, colors.ground.gamma_multiply(0.88));
             painter.rect_stroke(rect.shrink(14.0), 10.0, Stroke::new(2.0, colors.accent), egui::StrokeKind::Inside);
             let font = theme::title().resolve(ui.style());
-            painter.text(rect.center(), Align2::CENTER_CENTER, "Drop a model file or clean images", font, colors.text);
+            painter.text(
+                rect.center(),
+                Align2::CENTER_CENTER,
+                "Drop a model file, clean images or a saved audit",
+                font,
+                colors.text,
+            );
         }
     }
 }
@@ -258,6 +288,10 @@ impl App {
 fn drops<'a>(commands: &mut Commands, paths: impl Iterator<Item = &'a Path>) {
     for path in paths {
         let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        if ending == "json" {
+            commands.send(Command::OpenSaved(Source::File(path.into())));
+            continue;
+        }
         let field = match ending.as_str() {
             "onnx" | "h5" | "hdf5" | "keras" | "pb" | "pt" | "pth" => Field::Model,
             "txt" => Field::LabelNames,

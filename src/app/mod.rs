@@ -12,8 +12,10 @@ mod draw;
 #[path = "../../tests/example/mod.rs"]
 mod example;
 mod form;
+mod kept;
 mod known;
 mod repairing;
+mod reporting;
 mod running;
 mod sample;
 mod screens;
@@ -31,14 +33,18 @@ pub use theme::install as install_theme;
 use crate::audit::repairing::RepairReport;
 use crate::audit::{Audit, Order, Verdict};
 use crate::job::{Job, Outcome};
+use crate::shelf::Shelf;
 use command::Commands;
 use dialog::{Dialog, Purpose};
 use egui::Context;
 use form::Form;
+use kept::{Aim, Kept, Source};
 use known::Known;
 use repairing::Repairing;
+use reporting::Reporting;
 use running::{End, Running};
 use screens::detect::Detect;
+use std::sync::Arc;
 use understanding::Understanding;
 use widgets::Pictures;
 
@@ -58,11 +64,15 @@ pub struct App {
     running: Option<Running>,
     failure: Option<String>,
     known: Known,
-    document: Option<Audit>,
+    document: Option<Arc<Audit>>,
+    /// The audit that is held beside it.
+    compared: Option<Arc<Audit>>,
+    kept: Kept,
     step: Step,
     detect: Detect,
     inspected: Option<usize>,
     repair: Repairing,
+    reporting: Reporting,
     pictures: Pictures,
     commands: Commands,
 }
@@ -91,28 +101,48 @@ impl App {
             failure: None,
             known: Known::default(),
             document: None,
+            compared: None,
+            kept: Kept::default(),
             step: Step::Open,
             detect: Detect::default(),
             inspected: None,
             repair: Repairing::default(),
+            reporting: Reporting::default(),
             pictures: Pictures::default(),
             commands,
         }
     }
 
+    /// The same window, which keeps its audits on a shelf and lists those there.
+    pub fn keeping(mut self, shelf: Shelf) -> Self {
+        self.kept = Kept::on(shelf);
+        self.commands.send(Command::ListKept);
+        self
+    }
+
     /// A window that shows a finished audit.
     pub fn with_audit(audit: Audit) -> Self {
         let mut app = Self::new(State::default(), None);
-        app.form = Form::of(&audit.order);
-        app.known = Known::from(&audit);
-        app.document = Some(audit);
-        app.step = Step::Detect;
+        app.show(audit);
         app
+    }
+
+    /// Shows a finished audit.
+    fn show(&mut self, audit: Audit) {
+        self.form = Form::of(&audit.order);
+        self.known = Known::from(&audit);
+        self.pictures.clear();
+        self.reporting = Reporting::default();
+        self.repair = Repairing::default();
+        self.failure = None;
+        self.inspected = None;
+        self.document = Some(Arc::new(audit));
+        self.step = Step::Detect;
     }
 
     /// The finished audit.
     pub fn document(&self) -> Option<&Audit> {
-        self.document.as_ref()
+        self.document.as_deref()
     }
 
     /// The step that is shown.
@@ -157,6 +187,15 @@ impl App {
     fn receive(&mut self, ctx: &Context) {
         self.understanding.poll();
         self.repair.poll();
+        self.reporting.poll();
+        match self.kept.poll() {
+            Some((Aim::Show, audit)) if !self.is_running() => self.show(audit),
+            Some((Aim::Compare, audit)) => {
+                self.compared = Some(Arc::new(audit));
+                self.step = Step::Compare;
+            }
+            _ => {}
+        }
         if let Some((purpose, answer)) = self.dialog.as_ref().and_then(|d| Some((d.purpose(), d.answer()?))) {
             self.dialog = None;
             match (purpose, answer) {
@@ -165,6 +204,15 @@ impl App {
                 (Purpose::Fill(field), Err(sentence)) => self.complaint = Some((field, sentence)),
                 (Purpose::Export, Ok(Some(path))) => self.commands.send(Command::ExportTo(path)),
                 (Purpose::Export, Err(_)) => self.type_export(),
+                (Purpose::Audit, Ok(Some(path))) => self.commands.send(Command::OpenSaved(Source::File(path))),
+                (Purpose::Audit, Err(_)) => {
+                    self.kept.trouble =
+                        Some("No file dialog could be opened. Drop the file on the window instead".into());
+                }
+                (Purpose::Report(kind), Ok(Some(path))) => {
+                    self.commands.send(Command::SaveReportTo(reporting::with_ending(path, kind)));
+                }
+                (Purpose::Report(kind), Err(_)) => self.type_report(kind),
             }
         }
         if let Some(end) = self.sample.as_ref().and_then(Job::outcome) {
@@ -181,11 +229,12 @@ impl App {
         }
         let Some(end) = end else { return };
         self.running = None;
+        self.commands.send(Command::ListKept);
         match end {
             End::Finished(audit) => {
                 self.known = Known::from(&*audit);
                 self.pictures.clear();
-                self.document = Some(*audit);
+                self.document = Some(Arc::from(audit));
             }
             End::Stopped => self.failure = Some("It was stopped before anything was known".into()),
             End::Failed(sentence) => self.failure = Some(sentence),
@@ -224,7 +273,11 @@ pub fn open_window(order: Option<Order>) -> Result<(), String> {
         theme::install(&creation.egui_ctx);
         widget_map::install(&creation.egui_ctx);
         let state = creation.storage.map(State::load).unwrap_or_default();
-        Ok(Box::new(App::new(state, order)) as Box<dyn eframe::App>)
+        let mut app = App::new(state, order);
+        if let Some(folder) = eframe::storage_dir(APP_ID) {
+            app = app.keeping(Shelf::at(folder.join("audits")));
+        }
+        Ok(Box::new(app) as Box<dyn eframe::App>)
     });
     eframe::run_native("PoisDetc", options, start).map_err(|why| format!("No window could be opened: {why}"))
 }

@@ -5,7 +5,9 @@ use crate::model::{Format, InputSpec, Preprocessing, colours};
 use crate::repair::Aim;
 use std::path::Path;
 
-pub use crate::report::words::{WORKS_BEST, count, counted, repaired, size, verdict, works_best, works_on};
+pub use crate::report::words::{
+    WORKS_BEST, count, counted, label, number, repaired, size, time, verdict, works_best, works_on,
+};
 
 /// What a stage of an audit does.
 pub fn phase(phase: Phase) -> &'static str {
@@ -24,20 +26,6 @@ pub fn phase(phase: Phase) -> &'static str {
 /// A share in `[0, 1]`: "98.7 %".
 pub fn percent(share: f32) -> String {
     if share.is_finite() { format!("{:.1} %", share * 100.0) } else { "not known".into() }
-}
-
-/// A loss or another positive number over many sizes: three digits that count.
-pub fn number(value: f32) -> String {
-    match value.abs() {
-        _ if !value.is_finite() => "not known".into(),
-        0.0 => "0".into(),
-        x if x < 0.0001 => "< 0.0001".into(),
-        x if x < 0.001 => format!("{value:.4}"),
-        x if x < 1.0 => format!("{value:.3}"),
-        x if x < 10.0 => format!("{value:.2}"),
-        x if x < 1000.0 => format!("{value:.1}"),
-        _ => format!("{value:.0}"),
-    }
 }
 
 /// A time: "8 s", "1 min 20 s", "2 h 5 min".

@@ -198,4 +198,7 @@ pub struct Audit {
     pub stopped: bool,
     /// Time it took, in seconds.
     pub seconds: f64,
+    /// When it ended, in seconds since 1970 (UTC); `None` in audits of earlier versions.
+    #[serde(default)]
+    pub finished_at: Option<u64>,
 }

@@ -1,7 +1,8 @@
 //! The audit: what was opened, the settings, evidence, findings and the verdict, as one document.
 //!
 //! In: an [`Order`] (paths and settings). Out: an [`Audit`], plain data that window, command line and
-//! reports show. [`run`] does the work and streams [`Event`]s. [`repairing`] goes on from an audit to a repaired file.
+//! reports show. [`run`] does the work and streams [`Event`]s; [`run_kept`] keeps finished pieces in a [`Journal`] and goes on
+//! from them. [`repairing`] goes on from an audit to a repaired file.
 //! Never prints, never draws; a detector never decides, [`verdict`] does.
 
 mod again;
@@ -10,6 +11,7 @@ mod document;
 mod error;
 mod event;
 mod hunting;
+mod journal;
 mod opening;
 mod pace;
 mod pairs;
@@ -29,4 +31,5 @@ pub use document::{
 };
 pub use error::AuditError;
 pub use event::{Event, Phase};
-pub use run::run;
+pub use journal::Journal;
+pub use run::{run, run_kept};

@@ -1,6 +1,7 @@
 //! First phases: the model and the images as they were understood, and the preprocessing.
 
 use super::error::AuditError;
+use super::journal::Journal;
 use super::subject::Subject;
 use super::{ImagesSummary, ModelSummary, Order, Settings};
 use crate::images::{self, Candidate, Discovery, ImageSet, Wanted};
@@ -93,5 +94,6 @@ pub(super) fn subject(
     let suspect = Classifier::new(&opened.model, preprocessing.clone(), &device)?;
     let images = opened.images.resized(preprocessing.size);
     let bytes_a_picture = suspect.bytes_a_picture()?;
-    Ok(Subject { suspect, split: images.split(held_out, order.settings.seed), device, bytes_a_picture })
+    let split = images.split(held_out, order.settings.seed);
+    Ok(Subject { suspect, split, device, bytes_a_picture, journal: Journal::none() })
 }

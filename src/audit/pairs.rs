@@ -160,9 +160,13 @@ impl<'a> Chase<'a> {
     fn scouted(&self, directions: &[Direction]) -> Result<Vec<Scouted<'a>>, AuditError> {
         let (done, failure) = each(directions, cores(), |&direction| {
             let mut hunt = self.hunt(direction)?;
-            hunt.advance(self.effort.scouting, self.monitor)?;
+            // As of one label: a hunt whose short search is kept stays at its beginning.
+            let far = self.subject.journal.once(&format!("{}-short", key(direction)), || {
+                hunt.advance(self.effort.scouting, self.monitor)?;
+                Ok(farness(&hunt))
+            })?;
             self.steps.add(self.effort.scouting, "A short search from each label to each other");
-            Ok::<_, AuditError>(((direction, farness(&hunt)), hunt))
+            Ok::<_, AuditError>(((direction, far), hunt))
         });
         if let Some(failure) = failure {
             return Err(failure);
@@ -190,7 +194,9 @@ impl<'a> Chase<'a> {
     fn followed(&self, pairs: Vec<Scouted<'a>>) -> Result<Vec<Found>, AuditError> {
         let (done, failure) = each(pairs, cores(), |Scouted { hunt, below }| {
             let told = |n| self.steps.add(n, "Searching marks for single pairs of labels");
-            let trigger = followed(hunt, told, self.monitor)?;
+            let (journal, device) = (&self.subject.journal, &self.subject.device);
+            let key = key(hunt.direction());
+            let trigger = journal.trigger(&key, device, || followed(hunt, told, self.monitor))?;
             let batch = self.effort.search.batch;
             let mut evidence = tried(&trigger, &self.subject.suspect, &self.held_out, batch, self.monitor)?;
             evidence.anomaly_index = Some(below);
@@ -205,14 +211,19 @@ impl<'a> Chase<'a> {
         let quiet = |_| ();
         let (done, failure) = each(planted, cores(), |Found { trigger, mut evidence }| {
             let back = self.hunt(trigger.direction().reversed())?;
-            evidence.reverse_size = Some(size_of(&followed(back, quiet, self.monitor)?));
+            let journal = &self.subject.journal;
+            let key = key(trigger.direction());
+            let back = journal.once(&format!("{key}-back"), || Ok(size_of(&followed(back, quiet, self.monitor)?)))?;
+            evidence.reverse_size = Some(back);
             let (asr, _) = attack_success(suspect, &self.held_out, &everywhere(&trigger), batch, self.monitor)?;
             evidence.elsewhere = Some(asr);
             for (r, reference) in self.known_clean.iter().enumerate() {
                 let model = &reference.classifier;
                 let (search, seed) = (&self.subject.split.search, self.seed.of("reference").nth(r));
                 let hunt = Hunt::new(model, search, trigger.direction(), &self.effort.search, seed)?;
-                let (size, asr) = abroad(hunt, &trigger, (model, &self.held_out), batch, quiet, self.monitor)?;
+                let (size, asr) = journal.once(&format!("{key}-abroad-{r}"), || {
+                    abroad(hunt, &trigger, (model, &self.held_out), batch, quiet, self.monitor)
+                })?;
                 evidence.reference_sizes.push(size);
                 evidence.reference_asr.push(asr);
             }
@@ -220,6 +231,12 @@ impl<'a> Chase<'a> {
         });
         failure.map_or_else(|| Ok(done.into_iter().flatten().collect()), Err)
     }
+}
+
+/// What the pieces of a pair are called in the journal.
+fn key(direction: Direction) -> String {
+    let source = direction.source.map_or_else(String::new, |source| source.to_string());
+    format!("pair-{source}-{}", direction.target)
 }
 
 /// The search for the mark of one pair, not yet begun.

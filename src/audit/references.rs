@@ -106,16 +106,27 @@ fn trained(i: usize, order: &Order, subject: &Subject, monitor: &Monitor) -> Res
         images.names.push(label.to_string());
     }
     let recipe = Recipe::reference(&images, seed);
-    let trained = train::train(&images, &recipe, &subject.device, monitor).map_err(|e| match e {
+    let failed = |e| match e {
         TrainError::Stopped(s) => AuditError::Stopped(s),
         other => AuditError::Reference(other.to_string()),
+    };
+    let mut fresh = None;
+    let (parameters, accuracy) = subject.journal.trained(&format!("reference-{i}"), &subject.device, || {
+        let trained = train::train(&images, &recipe, &subject.device, monitor).map_err(failed)?;
+        let numbers = (trained.classifier.parameters().clone(), trained.accuracy);
+        fresh = Some(trained.classifier);
+        Ok(numbers)
     })?;
+    let classifier = match fresh {
+        Some(classifier) => classifier,
+        None => recipe.network(&images, &subject.device).map_err(failed)?.with_parameters(parameters),
+    };
     Ok(Reference {
-        classifier: trained.classifier,
+        classifier,
         summary: ReferenceSummary {
             description: format!("trained here on {} of your images, seed {}", images.len(), seed),
             path: None,
-            accuracy: trained.accuracy,
+            accuracy,
         },
     })
 }

@@ -5,13 +5,14 @@ use super::references::Reference;
 use super::subject::{Evidence, Subject};
 use super::verdict::Examined;
 use super::{
-    Audit, AuditError, Event, ImagesSummary, LabelFindings, Order, Phase, opening, pairs, references, shots, triggers,
-    verdict,
+    Audit, AuditError, Event, ImagesSummary, Journal, LabelFindings, Order, Phase, opening, pairs, references, shots,
+    triggers, verdict,
 };
 use crate::detect::Shape;
 use crate::images::{Discovery, ImageSet};
 use crate::model::Preprocessing;
 use crate::progress::Monitor;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Does the audit on the calling thread; `events` are called from it and from worker threads.
 /// Stopped in the middle, it returns what is known so far with [`Audit::stopped`] set, provided the
@@ -20,6 +21,21 @@ use crate::progress::Monitor;
 /// # Errors
 /// [`AuditError`], a sentence that says what is wrong.
 pub fn run(order: &Order, monitor: &Monitor, events: &(dyn Fn(Event) + Sync)) -> Result<Audit, AuditError> {
+    run_kept(order, &Journal::none(), monitor, events)
+}
+
+/// As [`run`]; finished pieces are kept in `journal`, and those it has are not done again. Trained references, shots,
+/// searches and comparisons are pieces; reading the files and finding the preprocessing are done anew. The result is that
+/// of an audit in one go.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_kept(
+    order: &Order,
+    journal: &Journal,
+    monitor: &Monitor,
+    events: &(dyn Fn(Event) + Sync),
+) -> Result<Audit, AuditError> {
     let device = opening::device(&order.settings)?;
     let pace = Pace::new(expected(order), events);
 
@@ -32,7 +48,8 @@ pub fn run(order: &Order, monitor: &Monitor, events: &(dyn Fn(Event) + Sync)) ->
     let (discovery, preprocessing) =
         listen(&pace, Phase::Preprocessing, monitor, |m| opening::preprocessing(order, &opened, &device, m))?;
     events(Event::Discovery(discovery.clone()));
-    let subject = opening::subject(order, &opened, &preprocessing, device)?;
+    let mut subject = opening::subject(order, &opened, &preprocessing, device)?;
+    subject.journal = journal.of(order, &opened.model.sha256, &subject.split.sha256(), &preprocessing);
 
     let mut evidence = Evidence::none(opened.model.classes);
     let mut known_clean: Vec<Reference> = Vec::new();
@@ -134,5 +151,6 @@ fn assemble(
         limits,
         stopped: examined.stopped,
         seconds,
+        finished_at: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
     }
 }

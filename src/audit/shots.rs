@@ -74,15 +74,18 @@ pub(super) fn fire(
     let compared = looked_at_closely(labels.len(), settings.thorough);
     let finished = AtomicUsize::new(0);
     let total = batches.len() + pairs.len() * compared.div_ceil(LABELS_A_BATCH);
-    let volley = |one: &Classifier, two: &Classifier, labels: &[usize], what: &str| -> Result<Vec<Shots>, AuditError> {
-        let shots = poisdetc::shoot(one, two, labels, &points, &how, monitor)?;
+    let volley = |pair: usize, one: &Classifier, two: &Classifier, labels: &[usize], what: &str| {
+        let key = format!("shots-{pair}-{}", labels.iter().map(usize::to_string).collect::<Vec<_>>().join("-"));
+        let shots = subject.journal.shots(&key, &subject.device, || {
+            Ok::<Vec<Shots>, AuditError>(poisdetc::shoot(one, two, labels, &points, &how, monitor)?)
+        })?;
         let done = finished.fetch_add(1, Ordering::Relaxed) + 1;
         pace.at(Phase::Shots, done as f32 / total as f32, what);
-        Ok(shots)
+        Ok::<_, AuditError>(shots)
     };
 
     let (done, failure) = each(&batches, cores(), |batch| {
-        let shots = volley(&subject.suspect, &first.classifier, batch, "Shots at every label of the suspect model")?;
+        let shots = volley(0, &subject.suspect, &first.classifier, batch, "Shots at every label of the suspect model")?;
         let fresh: Vec<ShotEvidence> = shots.iter().map(evidence_of).collect::<Result<_, _>>()?;
         fresh.iter().for_each(|e| events(Event::Shots(e.clone())));
         Ok(fresh)
@@ -101,7 +104,7 @@ pub(super) fn fire(
         (0..pairs.len()).flat_map(|p| stand_out.chunks(LABELS_A_BATCH).map(move |b| (p, b))).collect();
     let (done, failure) = each(&clean, cores(), |(pair, batch)| {
         let (one, two) = pairs[*pair];
-        let shots = volley(one, two, batch, "The same shots between models known clean")?;
+        let shots = volley(pair + 1, one, two, batch, "The same shots between models known clean")?;
         Ok(shots.into_iter().map(|s| (s.label, s.losses)).collect::<Vec<_>>())
     });
     for (label, losses) in done.into_iter().flatten().flatten() {
@@ -137,7 +140,7 @@ fn standing_out(evidence: &Evidence, thorough: bool) -> Vec<usize> {
 fn evidence_of(shots: &Shots) -> Result<ShotEvidence, AuditError> {
     let (prob, flagged) = published_rule(&shots.losses);
     let points: Result<Vec<Picture>, candle_core::Error> =
-        (0..shots.losses.len()).map(|i| shots.points.get(i).and_then(|p: Tensor| Picture::of(&p))).collect();
+        (0..shots.points.dim(0)?).map(|i| shots.points.get(i).and_then(|p: Tensor| Picture::of(&p))).collect();
     Ok(ShotEvidence {
         label: shots.label,
         losses: shots.losses.clone(),

@@ -1,5 +1,6 @@
 //! What every phase works on, and the evidence that comes together.
 
+use super::journal::Journal;
 use super::scope::PairsExamined;
 use crate::detect::{ShotEvidence, TriggerEvidence};
 use crate::images::Split;
@@ -13,6 +14,8 @@ pub(super) struct Subject {
     pub(super) device: Device,
     /// What the suspect takes for one picture, answer and gradient.
     pub(super) bytes_a_picture: usize,
+    /// Where finished pieces are kept.
+    pub(super) journal: Journal,
 }
 
 /// Evidence as it comes together, by label.

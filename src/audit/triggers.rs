@@ -22,6 +22,8 @@ const COMPARED: usize = 4;
 /// What is told of a search, and how it differs by the shape of the trigger.
 struct Kind {
     phase: Phase,
+    /// What its pieces are called in the journal.
+    key: &'static str,
     /// Steps of the short search that chooses the labels of a larger model.
     scouting: usize,
     short: &'static str,
@@ -34,6 +36,7 @@ impl Kind {
         match shape {
             Shape::Patch => Self {
                 phase: Phase::Triggers,
+                key: "patch",
                 scouting: 64,
                 short: "A short search at every label",
                 whole: "Searching the smallest trigger of each label",
@@ -41,6 +44,7 @@ impl Kind {
             },
             Shape::Blend => Self {
                 phase: Phase::Blends,
+                key: "blend",
                 scouting: 40,
                 short: "A short search for a faint pattern at every label",
                 whole: "Searching the faintest pattern of each label",
@@ -77,11 +81,12 @@ pub(super) fn search(
     let steps = Steps::new(pace, kind.phase, total);
 
     let begun: Result<Vec<_>, _> = (0..classes).map(|label| begin(subject, label, &how, settings.seed)).collect();
-    let hunts = if wanted < classes { scouted(begun?, wanted, &kind, &steps, monitor)? } else { begun? };
+    let hunts = if wanted < classes { scouted(begun?, wanted, &kind, subject, &steps, monitor)? } else { begun? };
     let held_out = subject.split.held_out.sample(TRIED_ON, settings.seed);
     let (done, failure) = each(hunts, cores(), |hunt| {
         let told = |n| steps.add(n, kind.whole);
-        let trigger = followed(hunt, told, monitor)?;
+        let key = format!("{}-{}", kind.key, hunt.direction().target);
+        let trigger = subject.journal.trigger(&key, &subject.device, || followed(hunt, told, monitor))?;
         let found = tried(&trigger, &subject.suspect, &held_out, how.batch, monitor)?;
         events(Event::Trigger(found.clone()));
         Ok::<_, AuditError>((trigger, found))
@@ -101,7 +106,9 @@ pub(super) fn search(
             let seed = seed.of("reference").nth(r);
             let hunt = Hunt::new(model, &subject.split.search, Direction::all_to(label), &how, seed)?;
             let told = |n| steps.add(n, kind.abroad);
-            abroad(hunt, &found[i].0, (model, &held_out), how.batch, told, monitor)
+            subject.journal.once(&format!("{}-{label}-abroad-{r}", kind.key), || {
+                abroad(hunt, &found[i].0, (model, &held_out), how.batch, told, monitor)
+            })
         });
         for ((i, _), (size, asr)) in comparisons.iter().zip(seen).filter_map(|(at, seen)| Some((at, seen?))) {
             found[*i].1.reference_sizes.push(size);
@@ -159,13 +166,18 @@ fn scouted<'a>(
     hunts: Vec<Hunt<'a>>,
     wanted: usize,
     kind: &Kind,
+    subject: &Subject,
     steps: &Steps<'_>,
     monitor: &Monitor,
 ) -> Result<Vec<Hunt<'a>>, AuditError> {
     let (done, failure) = each(hunts, cores(), |mut hunt| {
-        hunt.advance(kind.scouting, monitor)?;
+        // A hunt whose short search is kept stays at its beginning: what goes on with it takes these steps again.
+        let far = subject.journal.once(&format!("{}-{}-short", kind.key, hunt.direction().target), || {
+            hunt.advance(kind.scouting, monitor)?;
+            Ok(farness(&hunt))
+        })?;
         steps.add(kind.scouting, kind.short);
-        Ok::<_, AuditError>((farness(&hunt), hunt))
+        Ok::<_, AuditError>((far, hunt))
     });
     if let Some(failure) = failure {
         return Err(failure);

@@ -17,6 +17,7 @@ Examples:
   poisdetc inspect model.onnx images/             what is understood of the files
   poisdetc audit model.onnx images/               look for a backdoor
   poisdetc audit model.h5 images.npz --json - --quiet | jq .verdict
+  poisdetc audit model.onnx images/ --json audit.json && poisdetc report audit.json --out report.pdf
   poisdetc repair model.onnx images/ --out repaired.onnx
 
 Exit status:
@@ -38,6 +39,14 @@ Examples:
   poisdetc audit model.h5 t10k-images-idx3-ubyte.gz --thorough --seed 7
 
 Exit status: 0 no evidence found, 10 suspicious, 20 infected, 1 failed, 2 wrong use, 130 stopped.";
+
+const REPORT_EXAMPLES: &str = "\
+The report says what the saved audit says and nothing else: the same audit gives the same bytes.
+
+Examples:
+  poisdetc audit model.onnx images/ --json audit.json
+  poisdetc report audit.json --out report.pdf
+  poisdetc report audit.json --repair repair.json --out report.html";
 
 const ZOO_EXAMPLES: &str = "\
 A model's truth is infected where it begins with \"backdoored\", clean where it begins with \"clean\" or
@@ -69,6 +78,9 @@ pub enum Command {
     Audit(AuditArguments),
     /// Repair a model, say what that did to it, and write it to a new file
     Repair(RepairArguments),
+    /// Write the report of a finished audit, to be read, printed and signed: HTML or PDF
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArguments),
     /// Say what is understood of a model, and of images
     Inspect(InspectArguments),
     /// Audit the bundled sample of road signs, or make its files again
@@ -133,6 +145,22 @@ pub struct Results {
     /// No progress, and of the result only the verdict
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `poisdetc report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// What "audit --json" wrote
+    pub audit: PathBuf,
+    /// The report; .html is one page for every browser, .pdf is for printing
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// What "repair --json" wrote of the same model; it becomes a part of the report
+    #[arg(long, value_name = "REPAIR.json")]
+    pub repair: Option<PathBuf>,
+    /// Replace the file at --out
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `poisdetc inspect`.

@@ -18,6 +18,7 @@ mod progress;
 mod repair;
 mod repair_arguments;
 mod repair_table;
+mod report;
 mod sample;
 mod table;
 mod terminal;
@@ -37,6 +38,7 @@ pub fn main() -> std::process::ExitCode {
         None => door::open(),
         Some(Command::Audit(order)) => audit::run(&order),
         Some(Command::Repair(order)) => repair::run(&order),
+        Some(Command::Report(order)) => report::run(&order),
         Some(Command::Inspect(what)) => inspect::run(&what),
         Some(Command::Sample(what)) => sample::run(&what),
         Some(Command::Lab(order)) => lab::run(order),

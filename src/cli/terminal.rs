@@ -1,15 +1,8 @@
 //! Printing: text of strangers made harmless, columns, and a reader that may hang up.
 
-use std::io::Write;
+pub use crate::report::words::harmless;
 
-/// `text` with nothing in it that a terminal would obey or that changes the order of what is read:
-/// control characters and the marks that turn the direction of writing become "\u{fffd}".
-pub fn harmless(text: &str) -> String {
-    let obeyed = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
-}
+use std::io::Write;
 
 /// Prints to standard output. A reader that hung up (`| head`) is no failure.
 ///

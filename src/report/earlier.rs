@@ -199,12 +199,8 @@ pub struct EarlierImages {
 /// # Errors
 /// [`EarlierError`], a sentence.
 pub fn read(path: &Path) -> Result<Earlier, EarlierError> {
-    let io = |source| EarlierError::Io { path: path.into(), source };
+    let bytes = read_bytes(path)?;
     let wrong = |why: String| EarlierError::NotAnAudit { path: path.into(), why };
-    if path.metadata().map_err(io)?.len() > MAX_BYTES {
-        return Err(wrong("it is far too long".into()));
-    }
-    let bytes = std::fs::read(path).map_err(io)?;
     let earlier: Earlier = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
     if earlier.schema != super::json::SCHEMA {
         return Err(wrong(format!(
@@ -217,6 +213,15 @@ pub fn read(path: &Path) -> Result<Earlier, EarlierError> {
         return Err(wrong(why));
     }
     Ok(earlier)
+}
+
+/// The bytes of a file that may be an audit.
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, EarlierError> {
+    let io = |source| EarlierError::Io { path: path.into(), source };
+    if path.metadata().map_err(io)?.len() > MAX_BYTES {
+        return Err(EarlierError::NotAnAudit { path: path.into(), why: "it is far too long".into() });
+    }
+    std::fs::read(path).map_err(io)
 }
 
 #[cfg(test)]

@@ -122,5 +122,6 @@ pub fn audit() -> Audit {
         limits: vec!["Triggers that move pixels were not searched for.".into()],
         stopped: false,
         seconds: 12.5,
+        finished_at: Some(1_795_637_864),
     }
 }

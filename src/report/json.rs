@@ -1,9 +1,11 @@
 //! The public JSON of an audit, for scripts; `schema` grows when a reader would have to change.
 //!
-//! Fields keep their order, labels theirs; a number that is not finite is `null`.
+//! Fields keep their order, labels theirs; a number that is not finite is `null`. The pictures of triggers are in it as
+//! PNG data URIs, so that a report can be made of it; the points where shots ended only in [`whole`].
 
+use super::pixels;
 use crate::audit::{Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, ReferenceSummary, Verdict};
-use crate::detect::{Shape, ShotEvidence, TriggerEvidence};
+use crate::detect::{Example, Picture, Shape, ShotEvidence, TriggerEvidence};
 use crate::images::Discovery;
 use crate::model::{Format, InputSpec, Preprocessing};
 use serde::Serialize;
@@ -14,7 +16,12 @@ pub const SCHEMA: u32 = 1;
 
 /// `audit` as indented JSON, with a line feed at the end.
 pub fn text(audit: &Audit) -> String {
-    pretty(&Document::of(audit))
+    pretty(&Document::of(audit, false))
+}
+
+/// The same with the points where shots ended: all that the window shows.
+pub fn whole(audit: &Audit) -> String {
+    pretty(&Document::of(audit, true))
 }
 
 /// What was understood of a model, and of images where there are any, as indented JSON with a line feed
@@ -49,12 +56,15 @@ struct Document<'a> {
     limits: &'a [String],
     stopped: bool,
     seconds: f64,
+    finished_at: Option<u64>,
     seed: u64,
     settings: Settings<'a>,
     model: Model<'a>,
     images: Images<'a>,
     references: Vec<Reference<'a>>,
     preprocessing_candidates: Vec<Candidate<'a>>,
+    /// Images the accuracies of the candidates were measured on.
+    preprocessing_images: usize,
     program: Program<'a>,
 }
 
@@ -87,6 +97,8 @@ struct Shots<'a> {
     clean_losses: &'a [f32],
     clean_prob: f32,
     p_value: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    points: Option<Vec<Option<String>>>,
 }
 
 #[derive(Serialize)]
@@ -105,6 +117,19 @@ struct Trigger<'a> {
     elsewhere: Option<f32>,
     reference_sizes: &'a [f32],
     reference_asr: &'a [f32],
+    mask: Option<String>,
+    pattern: Option<String>,
+    examples: Vec<Pictured>,
+}
+
+/// A held-back picture before and after.
+#[derive(Serialize)]
+struct Pictured {
+    truth: usize,
+    answer_before: (usize, f32),
+    answer_after: (usize, f32),
+    before: Option<String>,
+    after: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -116,6 +141,8 @@ struct Settings<'a> {
     held_out: f32,
     memory_budget: usize,
     preprocessing_given: bool,
+    allow_missing_labels: bool,
+    label_names: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -171,7 +198,7 @@ struct Program<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn of(audit: &'a Audit) -> Self {
+    fn of(audit: &'a Audit, points: bool) -> Self {
         let settings = &audit.order.settings;
         Self {
             schema: SCHEMA,
@@ -179,10 +206,11 @@ impl<'a> Document<'a> {
             summary: &audit.summary,
             clean_accuracy: audit.clean_accuracy,
             preprocessing: &audit.preprocessing,
-            labels: audit.labels.iter().map(Label::of).collect(),
+            labels: audit.labels.iter().map(|label| Label::of(label, points)).collect(),
             limits: &audit.limits,
             stopped: audit.stopped,
             seconds: audit.seconds,
+            finished_at: audit.finished_at,
             seed: settings.seed.0,
             settings: Settings {
                 thorough: settings.thorough,
@@ -192,31 +220,34 @@ impl<'a> Document<'a> {
                 held_out: settings.held_out,
                 memory_budget: settings.memory_budget,
                 preprocessing_given: audit.order.preprocessing.is_some(),
+                allow_missing_labels: settings.allow_missing_labels,
+                label_names: audit.order.label_names.as_deref().map(path_text),
             },
             model: Model::of(&audit.model),
             images: Images::of(&audit.images),
             references: audit.references.iter().map(Reference::of).collect(),
             preprocessing_candidates: candidates(&audit.discovery),
+            preprocessing_images: audit.discovery.images,
             program: Program { name: "poisdetc", version: &audit.program },
         }
     }
 }
 
 impl<'a> Label<'a> {
-    fn of(label: &'a LabelFindings) -> Self {
+    fn of(label: &'a LabelFindings, points: bool) -> Self {
         Self {
             label: label.label,
             name: &label.name,
             verdict: label.verdict,
             findings: &label.findings,
-            poisdetc: label.shots.as_ref().map(Shots::of),
+            poisdetc: label.shots.as_ref().map(|shots| Shots::of(shots, points)),
             trigger: label.trigger.as_ref().map(Trigger::of),
         }
     }
 }
 
 impl<'a> Shots<'a> {
-    fn of(shots: &'a ShotEvidence) -> Self {
+    fn of(shots: &'a ShotEvidence, points: bool) -> Self {
         Self {
             losses: &shots.losses,
             reference_losses: &shots.reference_losses,
@@ -226,6 +257,7 @@ impl<'a> Shots<'a> {
             clean_losses: &shots.clean_losses,
             clean_prob: shots.clean_prob,
             p_value: shots.p_value,
+            points: points.then(|| shots.points.iter().map(picture).collect()),
         }
     }
 }
@@ -247,8 +279,28 @@ impl<'a> Trigger<'a> {
             elsewhere: trigger.elsewhere,
             reference_sizes: &trigger.reference_sizes,
             reference_asr: &trigger.reference_asr,
+            mask: picture(&trigger.mask),
+            pattern: picture(&trigger.pattern),
+            examples: trigger.examples.iter().map(Pictured::of).collect(),
         }
     }
+}
+
+impl Pictured {
+    fn of(example: &Example) -> Self {
+        Self {
+            truth: example.truth,
+            answer_before: example.answer_before,
+            answer_after: example.answer_after,
+            before: picture(&example.before),
+            after: picture(&example.after),
+        }
+    }
+}
+
+/// A picture as a text; `None` where its numbers do not fill it.
+fn picture(picture: &Picture) -> Option<String> {
+    pixels::data_uri(&pixels::image(picture)?)
 }
 
 impl<'a> Model<'a> {

@@ -5,11 +5,11 @@
 //! same by larger squares, before and after side by side. Names of labels come from strangers, so only
 //! letters and digits of them reach a file name.
 
+use super::pixels;
 use super::write::{ReportError, write_whole};
 use crate::audit::Audit;
 use crate::detect::Picture;
-use image::{DynamicImage, GenericImage, GrayImage, ImageFormat, Rgb, RgbImage, RgbaImage};
-use std::io::Cursor;
+use image::{DynamicImage, GenericImage, Rgb, RgbImage, RgbaImage};
 use std::path::{Path, PathBuf};
 
 /// Enlarged pictures are at least this many pixels along their longer side…
@@ -83,21 +83,10 @@ fn stem(label: usize, name: &str) -> String {
     }
 }
 
-/// One channel as gray, three as RGB. `path` is named where the numbers do not fill the picture.
+/// `path` is named where the numbers do not fill the picture.
 fn picture(picture: &Picture, path: &Path) -> Result<DynamicImage, ReportError> {
-    let &Picture { channels, height, width, ref values } = picture;
-    let wrong = || ReportError::Shape { path: path.into(), width, height, channels };
-    let (Ok(w), Ok(h)) = (u32::try_from(width), u32::try_from(height)) else { return Err(wrong()) };
-    let area = width.checked_mul(height).filter(|&area| area > 0).ok_or_else(wrong)?;
-    if area.checked_mul(channels) != Some(values.len()) {
-        return Err(wrong());
-    }
-    let at = |channel: usize, x: u32, y: u32| byte(values[channel * area + y as usize * width + x as usize]);
-    match channels {
-        1 => Ok(GrayImage::from_fn(w, h, |x, y| image::Luma([at(0, x, y)])).into()),
-        3 => Ok(RgbImage::from_fn(w, h, |x, y| Rgb([at(0, x, y), at(1, x, y), at(2, x, y)])).into()),
-        _ => Err(wrong()),
-    }
+    let &Picture { channels, height, width, .. } = picture;
+    pixels::image(picture).ok_or_else(|| ReportError::Shape { path: path.into(), width, height, channels })
 }
 
 /// The pattern, as opaque as the mask.
@@ -116,13 +105,8 @@ fn cut_out(mask: &Picture, pattern: &Picture, path: &Path) -> Result<DynamicImag
     Ok(RgbaImage::from_fn(width, height, pixel).into())
 }
 
-/// `[0, 1]` to a byte, rounded; what is no number is black.
-fn byte(value: f32) -> u8 {
-    (value.clamp(0.0, 1.0) * 255.0).round() as u8
-}
-
 /// Every pixel as a square of equal ones.
-fn enlarged(picture: &DynamicImage) -> DynamicImage {
+pub(super) fn enlarged(picture: &DynamicImage) -> DynamicImage {
     let longer = picture.width().max(picture.height()).max(1);
     let factor = LARGE.div_ceil(longer).clamp(1, LARGEST_FACTOR);
     picture.resize_exact(picture.width() * factor, picture.height() * factor, image::imageops::FilterType::Nearest)
@@ -139,11 +123,8 @@ fn side_by_side(left: &DynamicImage, right: &DynamicImage) -> DynamicImage {
 }
 
 fn write_png(picture: &DynamicImage, path: &Path) -> Result<(), ReportError> {
-    let mut bytes = Cursor::new(Vec::new());
-    picture
-        .write_to(&mut bytes, ImageFormat::Png)
-        .map_err(|source| ReportError::Encode { path: path.into(), source })?;
-    write_whole(path, bytes.get_ref())
+    let bytes = pixels::png(picture).map_err(|source| ReportError::Encode { path: path.into(), source })?;
+    write_whole(path, &bytes)
 }
 
 #[cfg(test)]
@@ -193,6 +174,6 @@ mod tests {
         let huge = Picture { channels: 3, height: usize::MAX, width: 2, values: vec![] };
         assert!(picture(&huge, path).is_err());
         assert!(picture(&Picture { channels: 1, height: 0, width: 0, values: vec![] }, path).is_err());
-        assert_eq!([f32::NAN, -1.0, 0.5, 2.0].map(byte), [0, 0, 128, 255]);
+        assert_eq!([f32::NAN, -1.0, 0.5, 2.0].map(pixels::byte), [0, 0, 128, 255]);
     }
 }

@@ -17,17 +17,20 @@ pub fn verdict(verdict: Verdict) -> &'static str {
 
 /// What came of a repair.
 pub fn repaired(report: &RepairReport) -> &'static str {
-    match (report.meets_aim, report.scan_finds_nothing(), &report.scanned_again) {
-        (true, true, _) => "Repaired: the aim is met, and the second audit finds nothing",
-        (true, false, Some(again)) if !again.stopped => {
-            "Better, but not clean: the aim is met, but the second audit still finds something"
-        }
-        (false, true, _) => "Better, but not clean: the second audit finds nothing, but the aim is not met",
-        (false, false, Some(again)) if !again.stopped => {
-            "Not clean: the aim is not met, and the second audit still finds something"
-        }
-        (true, ..) => "Written, but not examined: the aim is met, but there was no second audit to its end",
-        (false, ..) => "Written, but not examined: the aim is not met, and there was no second audit to its end",
+    let examined = report.scanned_again.as_ref().is_some_and(|again| !again.stopped);
+    outcome(report.meets_aim, examined.then(|| report.scan_finds_nothing()))
+}
+
+/// The same from what matters: whether the aim is met, and whether a second audit found nothing, where one came to its
+/// end.
+pub fn outcome(meets_aim: bool, finds_nothing: Option<bool>) -> &'static str {
+    match (meets_aim, finds_nothing) {
+        (true, Some(true)) => "Repaired: the aim is met, and the second audit finds nothing",
+        (true, Some(false)) => "Better, but not clean: the aim is met, but the second audit still finds something",
+        (false, Some(true)) => "Better, but not clean: the second audit finds nothing, but the aim is not met",
+        (false, Some(false)) => "Not clean: the aim is not met, and the second audit still finds something",
+        (true, None) => "Written, but not examined: the aim is met, but there was no second audit to its end",
+        (false, None) => "Written, but not examined: the aim is not met, and there was no second audit to its end",
     }
 }
 
@@ -58,6 +61,20 @@ pub fn percent(share: f32) -> String {
     if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { "unknown".into() }
 }
 
+/// A loss or another positive number over many sizes: three digits that count.
+pub fn number(value: f32) -> String {
+    match value.abs() {
+        _ if !value.is_finite() => "not known".into(),
+        0.0 => "0".into(),
+        x if x < 0.0001 => "< 0.0001".into(),
+        x if x < 0.001 => format!("{value:.4}"),
+        x if x < 1.0 => format!("{value:.3}"),
+        x if x < 10.0 => format!("{value:.2}"),
+        x if x < 1000.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
 /// What a trigger works on: "98.1 %" of all pictures it is meant for, or "98.1 % of 4" where these are of one label.
 pub fn works_on(trigger: &TriggerEvidence) -> String {
     let share = percent(trigger.asr);
@@ -71,6 +88,27 @@ pub fn size(trigger: &TriggerEvidence) -> String {
         Shape::Patch => share,
         Shape::Blend => format!("{share} strong"),
     }
+}
+
+/// "14 stop": index and name of a label; the index alone where it is the name.
+pub fn label(index: usize, name: &str) -> String {
+    let number = index.to_string();
+    if name.is_empty() || name == number { number } else { format!("{number} {name}") }
+}
+
+/// "2026-11-25 20:17 UTC", of seconds since 1970.
+pub fn time(seconds: u64) -> String {
+    // Civil from days, after Howard Hinnant: years begin in March, so that the leap day is the last.
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02} {:02}:{:02} UTC", rest / 3600, rest % 3600 / 60)
 }
 
 /// "2,150".
@@ -111,6 +149,15 @@ fn whole_seconds(seconds: f64) -> String {
         60..3600 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
     }
+}
+
+/// `text` with nothing in it that a terminal or a page would obey or that changes the order of what is read:
+/// control characters and the marks that turn the direction of writing become "\u{fffd}".
+pub fn harmless(text: &str) -> String {
+    let obeyed = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// "0 to 1, RGB, 32 x 32".
@@ -161,6 +208,26 @@ mod tests {
         let pair = TriggerEvidence { source: Some(4), ..patch.clone() };
         assert_eq!(works_on(&pair), "98.0 % of 4");
         assert_eq!(size(&TriggerEvidence { shape: Shape::Blend, ..patch }), "5.0 % strong");
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let said: Vec<_> = [0, 951_782_400, 951_868_800, 1_795_637_864, 4_102_444_799].map(time).into();
+        assert_eq!(
+            said,
+            [
+                "1970-01-01 00:00 UTC",
+                "2000-02-29 00:00 UTC",
+                "2000-03-01 00:00 UTC",
+                "2026-11-25 20:17 UTC",
+                "2099-12-31 23:59 UTC"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_label_is_called_by_index_and_name() {
+        assert_eq!([label(14, "stop"), label(14, "14"), label(14, "")], ["14 stop", "14", "14"]);
     }
 
     #[test]

@@ -28,6 +28,15 @@ pub enum ReportError {
         /// 1 or 3.
         channels: usize,
     },
+    /// The ending of the file asks for no kind of report.
+    #[error("cannot write {path}: a report ends in .html or .pdf")]
+    Ending {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The fonts of the program cannot be put into a PDF.
+    #[error("the PDF cannot be made: {0}; use HTML instead")]
+    Pdf(String),
     /// The picture could not be encoded.
     #[error("cannot write {path}: {source}")]
     Encode {

@@ -39,6 +39,16 @@ const FIRST_LOOK: usize = 128;
 const REFERENCE_VIEWS: usize = 30_000;
 
 impl Recipe {
+    /// The network before it is trained, to be given the numbers of one that was.
+    ///
+    /// # Errors
+    /// [`TrainError`] where the network cannot be built for such images.
+    pub fn network(&self, images: &ImageSet, device: &Device) -> Result<Classifier, TrainError> {
+        let (channels, size) = (images.channels, [images.height, images.width]);
+        let model = self.architecture.untrained(channels, size, images.names.len(), self.seed)?;
+        Ok(Classifier::new(&model, Preprocessing::unit(size, channels), device)?)
+    }
+
     /// A reference model for these images, trained in some seconds.
     pub fn reference(images: &ImageSet, seed: Seed) -> Self {
         let n = images.len().max(1);

@@ -85,6 +85,7 @@ pub fn audit() -> Audit {
         ],
         stopped: false,
         seconds: 21.4,
+        finished_at: Some(1_795_637_864),
     }
 }
 

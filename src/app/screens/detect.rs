@@ -1,7 +1,9 @@
 //! The second step: the verdict in one sentence, the losses as they come in, and a table of all labels.
 
+use super::{report_button, report_line};
 use crate::app::command::{Command, Commands};
 use crate::app::known::{Known, Row, ordered};
+use crate::app::reporting::Reporting;
 use crate::app::theme::{self, Colors};
 use crate::app::widgets::{
     LossPlot, Part, Pictures, badge, close_up, heading, legend, meaning, primary_button, symbol, trouble, weak,
@@ -123,6 +125,8 @@ pub struct Shown<'a> {
     pub running: bool,
     /// Why the audit failed.
     pub failure: Option<&'a str>,
+    /// What came of saving the report.
+    pub reporting: &'a Reporting,
     /// Whether model and images are chosen.
     pub ready: bool,
 }
@@ -134,7 +138,8 @@ impl Detect {
             trouble(ui, "The audit could not be done", sentence);
         }
         if let Some(audit) = shown.audit {
-            self.verdict(ui, audit);
+            self.verdict(ui, audit, commands);
+            report_line(ui, shown.reporting, commands);
         } else if shown.running {
             heading(ui, "Auditing…");
         } else if shown.failure.is_none() {
@@ -163,7 +168,7 @@ impl Detect {
         }
     }
 
-    fn verdict(&mut self, ui: &mut Ui, audit: &Audit) {
+    fn verdict(&mut self, ui: &mut Ui, audit: &Audit, commands: &mut Commands) {
         let pair = Colors::of(ui).verdict(audit.verdict);
         Frame::NONE
             .fill(pair.ground)
@@ -183,6 +188,7 @@ impl Detect {
                         if ui.button(text).on_hover_text("The reasons behind this verdict, in plain words").clicked() {
                             self.why = !self.why;
                         }
+                        report_button(ui, commands);
                     });
                 });
                 let text = Colors::of(ui).text;

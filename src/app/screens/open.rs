@@ -1,6 +1,8 @@
 //! The first step: an invitation while nothing is chosen, then what was understood in detail.
 
+use super::recent_audits;
 use crate::app::command::{Command, Commands, Field};
+use crate::app::kept::Kept;
 use crate::app::state::Recent;
 use crate::app::theme::{self, Colors};
 use crate::app::understanding::Understanding;
@@ -16,6 +18,10 @@ pub struct Open<'a> {
     pub understanding: &'a Understanding,
     /// Audits of earlier runs.
     pub recent: &'a [Recent],
+    /// The audits the program keeps.
+    pub kept: &'a Kept,
+    /// Whether an audit is open that another can be held beside.
+    pub comparable: bool,
     /// Whether the sample is being unpacked.
     pub unpacking: bool,
     /// Why the sample could not be unpacked.
@@ -53,6 +59,8 @@ impl Open<'_> {
             if u.doing.is_some() {
                 ui.add(egui::Spinner::new().size(18.0));
             }
+            ui.add_space(10.0);
+            recent_audits(ui, self.kept, self.comparable, commands);
         });
     }
 
@@ -80,9 +88,11 @@ impl Open<'_> {
             }
             ui.add_space(24.0);
             drop_here(ui);
+            ui.add_space(20.0);
+            recent_audits(ui, self.kept, self.comparable, commands);
             if !self.recent.is_empty() {
-                ui.add_space(20.0);
-                ui.label(RichText::new("Recent audits").text_style(theme::strong()));
+                ui.add_space(12.0);
+                ui.label(RichText::new("Recent files").text_style(theme::strong()));
                 for recent in self.recent.iter().take(5) {
                     let text = format!("{} with {}", words::file_name(&recent.model), words::file_name(&recent.images));
                     let hover = format!("{}\n{}", recent.model.display(), recent.images.display());

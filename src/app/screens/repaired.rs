@@ -1,9 +1,11 @@
 //! What a repair did: numbers and pictures before and after, the second audit, and what is not proved.
 
 use super::repair_pictures::RepairPictures;
+use super::{report_button, report_line};
 use crate::app::command::{Command, Commands};
 use crate::app::known::Known;
 use crate::app::repairing::Repairing;
+use crate::app::reporting::Reporting;
 use crate::app::theme::{self, Colors};
 use crate::app::widgets::{Pictures, badge, heading, repair_legend, repair_plot, trouble, weak};
 use crate::app::words;
@@ -23,6 +25,10 @@ pub struct Repaired<'a> {
     pub repair: &'a Repairing,
     /// What came of it.
     pub report: &'a RepairReport,
+    /// What came of saving the audit's report, which tells of the repair.
+    pub reporting: &'a Reporting,
+    /// Whether there is an audit to report of.
+    pub can_report: bool,
 }
 
 impl Repaired<'_> {
@@ -30,6 +36,7 @@ impl Repaired<'_> {
     pub fn ui(&self, ui: &mut Ui, pictures: &mut Pictures, commands: &mut Commands) {
         self.banner(ui, commands);
         self.export(ui, commands);
+        report_line(ui, self.reporting, commands);
         if let Some(choices) = &self.report.choices {
             self.settings(ui, choices, commands);
         }
@@ -40,7 +47,7 @@ impl Repaired<'_> {
         self.numbers(ui);
         let name = |label| self.name(label);
         RepairPictures { all: &self.report.pictures, name: &name, version: self.repair.version }.ui(ui, pictures);
-        self.second_audit(ui);
+        self.second_audit(ui, commands);
         theme::card(ui).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
             heading(ui, "What this does not prove");
@@ -94,6 +101,9 @@ impl Repaired<'_> {
                         if button.on_disabled_hover_text("This setting has not been measured yet").clicked() {
                             commands.send(command);
                         }
+                    }
+                    if self.can_report {
+                        report_button(ui, commands);
                     }
                     let again = Command::RepairAgain;
                     if ui.button(again.text()).on_hover_text(again.tooltip()).clicked() {
@@ -218,7 +228,7 @@ impl Repaired<'_> {
         });
     }
 
-    fn second_audit(&self, ui: &mut Ui) {
+    fn second_audit(&self, ui: &mut Ui, commands: &mut Commands) {
         theme::card(ui).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
             heading(ui, "Second audit, of the repaired model");
@@ -227,6 +237,10 @@ impl Repaired<'_> {
                     badge(ui, again.verdict);
                     ui.add(Label::new(&again.summary).wrap());
                     weak(ui, format!("Seed {}, in {}", again.order.settings.seed, words::duration(again.seconds)));
+                    let compare = Command::CompareRepaired;
+                    if self.can_report && ui.button(compare.text()).on_hover_text(compare.tooltip()).clicked() {
+                        commands.send(compare);
+                    }
                 }
                 None => {
                     weak(ui, "The repaired model was not examined again");

@@ -1,0 +1,82 @@
+//! An audit that was cut off goes on from what was finished, and says what it would have said in one go.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod program;
+
+use poisdetc::audit::{Audit, Event, Journal, Order, Settings, run, run_kept};
+use poisdetc::progress::Monitor;
+use poisdetc::report::json;
+use program::sample;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A short audit of the sample: one reference is given, one must be trained.
+fn order() -> Order {
+    Order {
+        model: sample("signs-suspect.onnx"),
+        images: sample("signs.npz"),
+        reference: Some(sample("signs-honest.onnx")),
+        label_names: Some(sample("labels.txt")),
+        settings: Settings { shots: 2, ..Settings::default() },
+        ..Order::default()
+    }
+}
+
+/// All that is said, without the times.
+fn said(audit: &Audit) -> String {
+    json::whole(&Audit { seconds: 0.0, finished_at: None, ..audit.clone() })
+}
+
+/// Names of the finished pieces.
+fn pieces(folder: &Path) -> Vec<String> {
+    let inside = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    let names = std::fs::read_dir(inside).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    names.collect()
+}
+
+#[test]
+fn an_audit_that_was_cut_off_goes_on_and_says_the_same() {
+    let order = order();
+    let whole = run(&order, &Monitor::silent(), &|_| ()).unwrap();
+
+    // Cut off after some triggers: the pieces are all that is left of it.
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::at(folder.path().into());
+    let (monitor, triggers) = (Monitor::silent(), AtomicUsize::new(0));
+    let half = run_kept(&order, &journal, &monitor, &|event| {
+        if matches!(event, Event::Trigger(_)) && triggers.fetch_add(1, Ordering::Relaxed) == 4 {
+            monitor.stop();
+        }
+    })
+    .unwrap();
+    assert!(half.stopped);
+    let kept = pieces(folder.path());
+    let count = |begins: &str| kept.iter().filter(|name| name.starts_with(begins)).count();
+    assert_eq!(count("reference-1"), 1, "{kept:?}");
+    assert!(
+        count("shots-0-") == 3 && count("patch-") >= 4 && kept.iter().all(|name| name.ends_with(".json")),
+        "{kept:?}"
+    );
+
+    let stages = Mutex::new(Vec::new());
+    let resumed = run_kept(&order, &journal, &Monitor::silent(), &|event| {
+        if let Event::Progress { stage, .. } = event {
+            stages.lock().unwrap().push(stage);
+        }
+    })
+    .unwrap();
+    assert!(said(&resumed) == said(&whole), "the resumed audit says something else");
+    let stages = stages.into_inner().unwrap();
+    assert!(!stages.iter().any(|stage| stage.starts_with("Training")), "the reference was trained again");
+
+    // Of another seed nothing is taken.
+    let other = Order { settings: Settings { seed: poisdetc::tensor::Seed(2), ..order.settings.clone() }, ..order };
+    let monitor = Monitor::silent();
+    let stopped = run_kept(&other, &journal, &monitor, &|event| {
+        if matches!(event, Event::Reference(_)) {
+            monitor.stop();
+        }
+    });
+    assert!(stopped.unwrap().labels.iter().all(|label| label.trigger.is_none()));
+}
