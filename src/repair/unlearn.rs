@@ -62,7 +62,7 @@ const SPARE: f32 = 0.4;
 /// least of them that is taken unasked: halfway the recovered trigger is dead long before the attacker's own (docs/repairs.md).
 const BLENDS: [f64; 5] = [0.5, 0.6, 0.7, 0.8, 0.9];
 const MILDEST: f64 = 0.9;
-/// Share of the aim that may be left there of the recovered mark and the block on the suspect.
+/// Share of the aim that may be left there of the recovered mark and of blocks.
 const MILD: f32 = 0.8;
 /// So many of the strongest blocks are counted.
 const LEFT: usize = 4;
@@ -149,13 +149,14 @@ impl<'a> Best<'a> {
 }
 
 /// The unlearned model and what lies on the way to it. The less of that way is taken the more accuracy is kept, so the
-/// mildest is taken that gives a search for blocks no more than the end of the way does.
+/// mildest is taken that gives a search for blocks little, or little more than the end of the way does.
 fn blended(problem: &Problem, unlearned: Best<'_>, pool: &Pool<'_>, monitor: &Monitor) -> Result<Outcome, RepairError> {
     monitor.step("Looking for the mildest change that is enough", 1.0);
-    let spare = SPARE * problem.aim.asr;
+    let mild = MILD * problem.aim.asr;
     let mut trial = Trial::new(problem, "Share of the way from the suspect to the unlearned model");
     let end = Arc::new(unlearned.state.clone());
     let outlived = pool.outlive(problem, &end.apply(problem.suspect)?, monitor)?;
+    let enough = mild.max(outlived + SPARE * problem.aim.asr);
     let mut taken = None;
     for share in BLENDS {
         let edit = Edit::Blend(end.clone(), share);
@@ -163,8 +164,8 @@ fn blended(problem: &Problem, unlearned: Best<'_>, pool: &Pool<'_>, monitor: &Mo
         let (measured, _) = trial.add(format!("{:.0} %", 100.0 * share), edit, monitor)?;
         if taken.is_none()
             && share >= MILDEST
-            && measured.worst_asr().is_none_or(|asr| asr <= MILD * problem.aim.asr)
-            && pool.outlive(problem, &change.apply(problem.suspect)?, monitor)? <= outlived + spare
+            && measured.worst_asr().is_none_or(|asr| asr <= mild)
+            && pool.outlive(problem, &change.apply(problem.suspect)?, monitor)? <= enough
         {
             taken = Some(trial.latest());
         }
