@@ -5,6 +5,7 @@ use super::overrule;
 use super::repair_arguments::RepairArguments;
 use crate::audit::{Order, Settings};
 use crate::tensor::Seed;
+use crate::zoo::Shard;
 use anyhow::Result;
 use clap::builder::styling::Styles;
 use clap::{Args, Parser, Subcommand};
@@ -57,6 +58,19 @@ Examples:
   poisdetc zoo ../shared/zoo/manifest.json --out results
   poisdetc lab zoo images.npz --models 20 --out zoo && poisdetc zoo zoo/manifest.json --out results";
 
+const BATCH_EXAMPLES: &str = "\
+The list is JSON, {\"models\": [{\"model\": FILE, \"images\": FILE, \"reference\": FILE}, ...]}, or CSV with the columns
+model, images and, where there is one, reference; files are named from its folder. Stopped or killed, the
+same command goes on where it was. Parts may run on several machines that share the folder; the command
+without --shard then puts their results together.
+
+Examples:
+  poisdetc batch models.csv --out results
+  poisdetc batch models.json --out results --shard 2/8
+  jq -r 'select(.verdict == \"infected\") | .path' results/results.jsonl
+
+Exit status: 0 all were audited, whatever was found, 1 some could not be, 2 wrong use, 130 stopped.";
+
 /// Finds out whether an image classifier was poisoned (backdoored), and shows the trigger.
 ///
 /// Without a command the window is opened; where there is no display, the bundled sample is audited in the
@@ -89,6 +103,9 @@ pub enum Command {
     Lab(LabArguments),
     /// Audit all models of a manifest and say how many were judged rightly
     Zoo(ZooRunArguments),
+    /// Audit many models of a list, one JSON line each, with a table and a page of them all
+    #[command(after_help = BATCH_EXAMPLES)]
+    Batch(BatchArguments),
 }
 
 /// `poisdetc audit`.
@@ -176,6 +193,31 @@ pub struct InspectArguments {
     /// Write everything as JSON; "-" is standard output and takes the text's place
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// `poisdetc batch`.
+#[derive(Debug, Args)]
+pub struct BatchArguments {
+    /// The list of models, JSON or CSV
+    pub manifest: PathBuf,
+    /// Folder for the results; made where it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Only this part of the models: 2/8 is the second of eight
+    #[arg(long, value_name = "K/N", default_value = "1/1")]
+    pub shard: Shard,
+    /// So many models at once; each uses all cores as it is
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub jobs: usize,
+    /// Every random number comes from this
+    #[arg(long, value_name = "N", default_value_t = Seed::default().0)]
+    pub seed: u64,
+    /// Audit thoroughly
+    #[arg(long)]
+    pub thorough: bool,
+    /// No progress, and of the result only the sums
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `poisdetc zoo`.

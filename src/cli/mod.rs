@@ -43,6 +43,7 @@ pub fn main() -> std::process::ExitCode {
         Some(Command::Sample(what)) => sample::run(&what),
         Some(Command::Lab(order)) => lab::run(order),
         Some(Command::Zoo(order)) => zoo::run(&order),
+        Some(Command::Batch(order)) => zoo::batch(&order),
     });
     let exit = done.unwrap_or_else(|why| {
         terminal::complain(&why);

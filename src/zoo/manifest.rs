@@ -1,4 +1,4 @@
-//! What is known of the models: a JSON file like the one beside other people's zoos.
+//! What is known of the models: a JSON file like the one beside other people's zoos, or a table.
 
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -89,13 +89,41 @@ impl Manifest {
             return Err(wrong(format!("it has {bytes} bytes")));
         }
         let text = std::fs::read_to_string(path).map_err(failed)?;
-        let file: File = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
-        if file.models.is_empty() {
+        let models = if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
+            table(&text).map_err(wrong)?
+        } else {
+            serde_json::from_str::<File>(&text).map_err(|e| wrong(e.to_string()))?.models
+        };
+        if models.is_empty() {
             return Err(wrong("it names no model".into()));
         }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { folder, models: file.models })
+        Ok(Self { folder, models })
     }
+}
+
+/// The models of a table with the columns `model`, `images` and, where there is one, `reference`.
+fn table(text: &str) -> Result<Vec<Entry>, String> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let heads = reader.headers().map_err(|e| e.to_string())?.clone();
+    let column = |name: &str| heads.iter().position(|head| head.eq_ignore_ascii_case(name));
+    let needed = |name: &str| column(name).ok_or_else(|| format!("it has no column \"{name}\""));
+    let (model, images, reference) = (needed("model")?, needed("images")?, column("reference"));
+    let mut models = Vec::new();
+    for line in reader.records() {
+        let line = line.map_err(|e| e.to_string())?;
+        let cell = |at: usize| line.get(at).filter(|cell| !cell.is_empty()).map(PathBuf::from);
+        let at = line.position().map_or(0, csv::Position::line);
+        let named = |at_column, what: &str| cell(at_column).ok_or_else(|| format!("line {at} names no {what}"));
+        models.push(Entry {
+            model: named(model, "model")?,
+            images: named(images, "images")?,
+            truth: String::new(),
+            target_labels: Vec::new(),
+            reference: reference.and_then(cell),
+        });
+    }
+    Ok(models)
 }
 
 #[cfg(test)]
@@ -121,6 +149,28 @@ mod tests {
         let known: Vec<_> = models.iter().map(Entry::is_infected).collect();
         assert_eq!(known, [Some(true), Some(false), None, None]);
         assert_eq!((models[0].name(), models[0].target_labels.clone()), ("a".into(), vec![3]));
+    }
+
+    #[test]
+    fn a_table_is_read_by_its_heading() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("models.CSV");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Manifest::read(&path).map(|manifest| manifest.models)
+        };
+        let models = read("images, Model,reference,note\ni,a.onnx,,x\nj,b.onnx,r.onnx,\n").unwrap();
+        assert_eq!((models[0].model.to_str(), models[0].reference.clone()), (Some("a.onnx"), None));
+        assert_eq!((models[1].images.to_str(), models[1].reference.clone()), (Some("j"), Some("r.onnx".into())));
+        for (text, part) in [
+            ("model\na\n", "no column \"images\""),
+            ("model,images\na\n", "expected"),
+            ("model,images\n", "no model"),
+            ("model,images\na,b\n,c\n", "line 3 names no model"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
     }
 
     #[test]

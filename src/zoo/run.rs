@@ -1,6 +1,6 @@
-//! Audits all models of a manifest, one after the other, and keeps what is done.
+//! Audits the models of a manifest and keeps what is done: the runner under the scoreboard and under batches.
 
-use super::{Entry, Manifest, ManifestError, Row, Scoreboard};
+use super::{Entry, Manifest, ManifestError, Row, Scoreboard, Shard};
 use crate::audit::{self, AuditError, Event, Order};
 use crate::images::ImageError;
 use crate::model::hexadecimal;
@@ -9,7 +9,10 @@ use crate::report::{ReportError, json, write_whole};
 use crate::tensor::Seed;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// How all models are audited.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -20,6 +23,21 @@ pub struct Settings {
     pub thorough: bool,
     /// Only models whose name contains one of these; all where empty.
     pub only: Vec<String>,
+    /// Only this part of the models.
+    pub shard: Shard,
+    /// So many at once; 0 counts as 1. Every audit uses all cores as it is: more fill the gaps, and take more memory.
+    pub jobs: usize,
+}
+
+/// A model that is done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Done {
+    /// What its files in the folder begin with.
+    pub name: String,
+    /// The model's file, as the manifest names it.
+    pub model: PathBuf,
+    /// What came out.
+    pub row: Row,
 }
 
 /// Why the models could not be judged. What was done until then is kept.
@@ -50,17 +68,32 @@ pub enum ZooError {
 
 /// Audits all models of the manifest at `path` into `folder`: `NAME.json` is the audit and `NAME.row.json` its row;
 /// `scoreboard.md` and `scoreboard.csv` are written anew after each. A row of the same file, seed and settings that
-/// is there already is taken as it is, so that the same command goes on where another was stopped. `told` gets each row.
+/// is there already is taken as it is, so that the same command goes on where another was stopped.
 ///
 /// # Errors
 /// [`ZooError`], a sentence.
-pub fn run(
+pub fn run(path: &Path, folder: &Path, settings: &Settings, monitor: &Monitor) -> Result<Scoreboard, ZooError> {
+    let scoreboard = |done: &[Done]| Scoreboard { rows: done.iter().map(|done| done.row.clone()).collect() };
+    let done = each_model(path, folder, settings, monitor, &|done| {
+        let board = scoreboard(done);
+        write_whole(&folder.join("scoreboard.md"), board.markdown().as_bytes())?;
+        write_whole(&folder.join("scoreboard.csv"), board.csv().as_bytes())
+    })?;
+    Ok(scoreboard(&done))
+}
+
+/// Audits the wanted models of the manifest at `path`, keeps audit and row of each in `folder`, and gives `keep` those done
+/// so far, in the manifest's order, after each.
+///
+/// # Errors
+/// [`ZooError`], a sentence. A model that cannot be audited, or whose audit panics, is a row with its reason.
+pub(super) fn each_model(
     path: &Path,
     folder: &Path,
     settings: &Settings,
     monitor: &Monitor,
-    told: &(dyn Fn(&Row) + Sync),
-) -> Result<Scoreboard, ZooError> {
+    keep: &(dyn Fn(&[Done]) -> Result<(), ReportError> + Sync),
+) -> Result<Vec<Done>, ZooError> {
     let manifest = Manifest::read(path)?;
     let wanted = |name: &str| settings.only.is_empty() || settings.only.iter().any(|part| name.contains(part.as_str()));
     let models: Vec<&Entry> = manifest.models.iter().filter(|entry| wanted(&entry.name())).collect();
@@ -73,19 +106,37 @@ pub fn run(
         )));
     }
     std::fs::create_dir_all(folder).map_err(|source| ZooError::Folder { path: folder.into(), source })?;
-    let mut board = Scoreboard::default();
+    // Names are given before the models are shared out, so that they are the same in every part.
     let names = distinct(&models);
-    for (i, (entry, name)) in models.iter().zip(&names).enumerate() {
-        let part = monitor.part(i as f32 / models.len() as f32, (i + 1) as f32 / models.len() as f32);
-        part.check()?;
-        part.step(format!("{name}, {} of {}", i + 1, models.len()), 0.0);
-        let row = row(&manifest.folder, entry, (folder, name), settings, &part)?;
-        told(&row);
-        board.rows.push(row);
-        write_whole(&folder.join("scoreboard.md"), board.markdown().as_bytes())?;
-        write_whole(&folder.join("scoreboard.csv"), board.csv().as_bytes())?;
-    }
-    Ok(board)
+    let work: Vec<(&Entry, &String)> =
+        models.into_iter().zip(&names).enumerate().filter(|(i, _)| settings.shard.has(*i)).map(|(_, m)| m).collect();
+    let (next, finished) = (AtomicUsize::new(0), Mutex::new(vec![None; work.len()]));
+    let worker = || -> Result<(), ZooError> {
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some((entry, name)) = work.get(i) else { return Ok(()) };
+            let part = monitor.part(i as f32 / work.len() as f32, (i + 1) as f32 / work.len() as f32);
+            part.check()?;
+            part.step(format!("{name}, {} of {}", i + 1, work.len()), 0.0);
+            let row = row(&manifest.folder, entry, (folder, name), settings, &part)?;
+            // One at a time writes what there is; a panic while writing would have ended this worker only.
+            let mut finished = finished.lock().unwrap_or_else(PoisonError::into_inner);
+            finished[i] = Some(Done { name: (*name).clone(), model: entry.model.clone(), row });
+            let so_far: Vec<Done> = finished.iter().flatten().cloned().collect();
+            keep(&so_far)?;
+        }
+    };
+    let jobs = settings.jobs.clamp(1, work.len().max(1));
+    let ends: Vec<Result<(), ZooError>> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..jobs).map(|_| scope.spawn(worker)).collect();
+        let mut ends = vec![worker()];
+        ends.extend(others.into_iter().map(|other| {
+            other.join().unwrap_or_else(|_| Err(ZooError::Nothing("the program made a mistake while writing".into())))
+        }));
+        ends
+    });
+    ends.into_iter().collect::<Result<Vec<()>, _>>()?;
+    Ok(finished.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect())
 }
 
 /// Names of the models' files; where several are alike, they are numbered.
@@ -135,7 +186,12 @@ fn row(
             monitor.step(format!("{name}: {stage}"), fraction);
         }
     };
-    let row = match audit::run(&order, monitor, &events) {
+    // Hundreds of models must not be lost for one that brings a mistake of ours to light.
+    let ended = catch_unwind(AssertUnwindSafe(|| audit::run(&order, monitor, &events)));
+    let Ok(ended) = ended else {
+        return Ok(Row::failed(entry, "the program made a mistake on this model; please report it".into()));
+    };
+    let row = match ended {
         Ok(audit) if audit.stopped => return Err(Stopped.into()),
         Err(AuditError::Stopped(_) | AuditError::Images(ImageError::Stopped(_))) => return Err(Stopped.into()),
         Ok(audit) => {
@@ -188,12 +244,12 @@ mod tests {
         let text = r#"{"models": [{"model": "no.onnx", "images": "no.npz", "truth": "clean"}]}"#;
         std::fs::write(&manifest, text).unwrap();
         let out = folder.path().join("out");
-        let board = run(&manifest, &out, &Settings::default(), &Monitor::silent(), &|_| ()).unwrap();
+        let board = run(&manifest, &out, &Settings::default(), &Monitor::silent()).unwrap();
         assert!(board.rows[0].error.as_ref().is_some_and(|why| why.contains("no.onnx")), "{:?}", board.rows[0]);
         assert!(!out.join("no.row.json").exists());
         assert!(std::fs::read_to_string(out.join("scoreboard.md")).unwrap().contains("no.onnx"));
         let only = Settings { only: vec!["other".into()], ..Settings::default() };
-        let error = run(&manifest, &out, &only, &Monitor::silent(), &|_| ()).unwrap_err().to_string();
+        let error = run(&manifest, &out, &only, &Monitor::silent()).unwrap_err().to_string();
         assert!(error.contains("none of the 1 models") && error.contains("other"), "{error}");
     }
 
