@@ -148,21 +148,24 @@ impl<'a> Best<'a> {
     }
 }
 
-/// The unlearned model and what lies on the way to it. The less of that way is taken the more accuracy is kept, so the
-/// mildest is taken that gives a search for blocks little, or little more than the end of the way does.
+/// The unlearned model and what lies on the way to it. The less of that way is taken the more accuracy is kept, so where some was
+/// lost the mildest is taken that gives a search for blocks little, or little more than the end of the way does.
 fn blended(problem: &Problem, unlearned: Best<'_>, pool: &Pool<'_>, monitor: &Monitor) -> Result<Outcome, RepairError> {
     monitor.step("Looking for the mildest change that is enough", 1.0);
     let mild = MILD * problem.aim.asr;
     let mut trial = Trial::new(problem, "Share of the way from the suspect to the unlearned model");
     let end = Arc::new(unlearned.state.clone());
     let outlived = pool.outlive(problem, &end.apply(problem.suspect)?, monitor)?;
+    // Where no accuracy was lost there is none to win back, and all of the way is safer.
+    let lost = unlearned.measured.accuracy < problem.before.accuracy;
     let enough = mild.max(outlived + SPARE * problem.aim.asr);
     let mut taken = None;
     for share in BLENDS {
         let edit = Edit::Blend(end.clone(), share);
         let change = edit.change(problem.suspect)?;
         let (measured, _) = trial.add(format!("{:.0} %", 100.0 * share), edit, monitor)?;
-        if taken.is_none()
+        if lost
+            && taken.is_none()
             && share >= MILDEST
             && measured.worst_asr().is_none_or(|asr| asr <= mild)
             && pool.outlive(problem, &change.apply(problem.suspect)?, monitor)? <= enough
@@ -317,4 +320,35 @@ fn stamped(
         rows.push(if stamps { disturbance.varied(&picture, random)? } else { picture });
     }
     Ok(Tensor::cat(&rows, 0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::repair::planted;
+    use candle_core::Device;
+
+    /// What is taken of the way to a network whose backdoor weighs `weight` instead of 50, where `lost` accuracy is said to be lost.
+    fn taken(weight: f32, lost: f32) -> String {
+        let (suspect, parts, triggers) = (planted::network(), planted::parts(), [planted::trigger()]);
+        let problem = planted::problem(&suspect, &parts, &triggers);
+        let last = Tensor::new(&[[0.0_f32, 10.0, 0.0], [10.0, 0.0, 0.0], [0.0, 0.0, weight]], &Device::Cpu).unwrap();
+        let state = Change { parameters: [("last".to_owned(), last)].into(), clamps: Vec::new() };
+        let measured = problem.measured(&state, &Monitor::silent()).unwrap();
+        assert_eq!((measured.accuracy, measured.worst_asr()), (1.0, Some(0.0)));
+        let mut unlearned = Best::new(&problem);
+        (unlearned.state, unlearned.measured) = (state, Measured { accuracy: measured.accuracy - lost, ..measured });
+        let outcome = blended(&problem, unlearned, &Pool::new(&problem), &Monitor::silent()).unwrap();
+        let choices = outcome.choices.unwrap();
+        choices.list[choices.chosen].what.clone()
+    }
+
+    #[test]
+    fn less_than_all_of_the_way_is_taken_only_where_accuracy_was_lost_and_the_trigger_is_gone_there() {
+        assert_eq!(taken(-100.0, 0.05), "90 %");
+        assert_eq!(taken(-100.0, 0.0), "100 %", "nothing to win back");
+        // At nine tenths the backdoor would still weigh 5, and white is 3 * 5 for it against 10 for bright.
+        assert_eq!(taken(0.0, 0.05), "100 %");
+    }
 }
