@@ -18,7 +18,7 @@ done
 mkdir -p "$folder"
 work=$(mktemp -d)
 chmod 700 "$work"
-export XDG_DATA_HOME=$work XDG_CONFIG_HOME=$work XDG_RUNTIME_DIR=$work POISDETC_WIDGET_MAP=$work/widgets
+export XDG_DATA_HOME=$work XDG_CONFIG_HOME=$work XDG_CACHE_HOME=$work XDG_RUNTIME_DIR=$work POISDETC_WIDGET_MAP=$work/widgets
 unset WAYLAND_DISPLAY WAYLAND_SOCKET
 
 exec 3<>"$work/display"
@@ -125,7 +125,10 @@ click "Step 2: Detect"
 click "Save report"
 click "Save report as PDF"
 if wait_for_or_dialog "Save to"; then
-    click "Save to"
+    # The field to the right of its name.
+    read -r left top right bottom _ <<<"$(find_widget "Save to")"
+    xdotool mousemove --window "$window" $((right + 60)) $(((top + bottom) / 2)) click 1
+    sleep 0.5
     xdotool key --window "$window" ctrl+a
     xdotool type --window "$window" "$work/report.pdf"
     click "Save here"

@@ -690,6 +690,22 @@ fn the_palette_finds_commands_by_some_letters_and_the_keyboard_runs_them() {
 }
 
 #[test]
+fn two_labels_are_held_side_by_side() {
+    let mut window = finished();
+    window.get_by_label("3 no entry").click();
+    window.run();
+    window.get_by_label("Hold another label beside").click();
+    window.run();
+    // The list shows some labels and scrolls to the others.
+    window.get_by_label("5 speed limit 50").click();
+    window.run();
+    assert!(window.query_by_label("Two labels side by side").is_some());
+    for picture in ["Mask of label 3 no entry, side by side", "Mask of label 5 speed limit 50, side by side"] {
+        assert!(window.query_by_label(picture).is_some(), "no {picture}");
+    }
+}
+
+#[test]
 fn a_picture_is_enlarged_by_a_click_and_its_values_can_be_read() {
     let mut window = finished();
     window.get_by_label("3 no entry").click();
@@ -885,6 +901,13 @@ fn pictures_for_people() {
             w.get_by_label("Pattern of label 3 no entry").click();
             w.run_steps(4);
             w.get_by_label("Pattern of label 3 no entry, enlarged").hover();
+        });
+        show(App::with_audit(example::audit()), "8-beside", &|w| {
+            w.get_by_label("3 no entry").click();
+            w.run_steps(4);
+            w.get_by_label("Hold another label beside").click();
+            w.run_steps(4);
+            w.get_by_label("5 speed limit 50").click();
         });
         show(App::with_audit(example::audit()), "8-palette", &|w| {
             w.key_press_modifiers(Modifiers::COMMAND, Key::K);

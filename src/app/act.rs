@@ -112,6 +112,7 @@ impl App {
                 self.compared = None;
                 self.step = Step::Detect;
             }
+            Command::Beside(label) => self.beside = label,
             Command::TryStrengths(label) => {
                 if let Some(audit) = self.document.clone() {
                     self.strengths.start(audit, label, wake(ctx));
@@ -312,6 +313,7 @@ impl App {
         self.strengths = Strengths::default();
         self.known = Known::default();
         self.inspected = None;
+        self.beside = None;
         self.pictures.clear();
         self.step = Step::Detect;
         self.running = Some(Running::start(wake(ctx), work));

@@ -106,6 +106,8 @@ pub enum Command {
     CompareRepaired,
     /// No longer hold two audits side by side.
     EndCompare,
+    /// Hold another label beside the one in detail, or none.
+    Beside(Option<usize>),
     /// Try the trigger of a label at other strengths.
     TryStrengths(usize),
     /// Show it at another strength, by its place in the list.
@@ -178,6 +180,7 @@ impl Command {
             Self::OpenAudit => "Open saved audit…",
             Self::OpenSaved(_) => "Open",
             Self::ListKept => "Read the list again",
+            Self::Beside(_) => "Beside",
             Self::TryStrengths(_) => "Try other strengths",
             Self::PickStrength(_) => "Strength",
             Self::Palette => "All commands…",
@@ -234,6 +237,7 @@ impl Command {
             Self::EndCompare => "Go back to one audit",
             Self::OpenAudit => "Choose a file that \"poisdetc audit --json\" wrote",
             Self::OpenSaved(_) => "Show this audit as it was",
+            Self::Beside(_) => "Hold another label beside this one",
             Self::TryStrengths(_) => "Lay the trigger on fainter and harder, and count how often it works",
             Self::PickStrength(_) => "From nothing at all to twice as strong as it was found",
             Self::Palette => "Find a command by some of its letters",

@@ -282,6 +282,7 @@ impl App {
                     saving: &self.saving,
                     strengths: &self.strengths,
                     label: self.inspected,
+                    beside: self.beside,
                 };
                 inspect.ui(ui, &mut self.pictures, &mut self.commands);
             }

@@ -78,6 +78,8 @@ pub struct App {
     step: Step,
     detect: Detect,
     inspected: Option<usize>,
+    /// The label that is held beside it.
+    beside: Option<usize>,
     repair: Repairing,
     saving: Saving,
     pictures: Pictures,
@@ -118,6 +120,7 @@ impl App {
             step: Step::Open,
             detect: Detect::default(),
             inspected: None,
+            beside: None,
             repair: Repairing::default(),
             saving: Saving::default(),
             pictures: Pictures::default(),
@@ -151,6 +154,7 @@ impl App {
         self.repair = Repairing::default();
         self.failure = None;
         self.inspected = None;
+        self.beside = None;
         self.document = Some(Arc::new(audit));
         self.step = Step::Detect;
     }

@@ -1,5 +1,6 @@
 //! The third step: one label in detail, and what the method cannot see.
 
+use super::beside::two_labels;
 use super::saved_line;
 use crate::app::command::{Command, Commands};
 use crate::app::known::{Known, Row};
@@ -33,6 +34,8 @@ pub struct Inspect<'a> {
     pub strengths: &'a Strengths,
     /// The chosen label.
     pub label: Option<usize>,
+    /// The one beside it.
+    pub beside: Option<usize>,
 }
 
 impl Inspect<'_> {
@@ -50,6 +53,10 @@ impl Inspect<'_> {
         self.choose(ui, row, commands);
         egui::ScrollArea::vertical().auto_shrink(false).id_salt(row.label).show(ui, |ui| {
             reasons(ui, row);
+            let other = self.beside.filter(|&other| other != row.label).and_then(|other| self.known.of_label(other));
+            if let Some(other) = other {
+                two_labels(ui, [row, other], pictures);
+            }
             if let Some(found) = &row.trigger {
                 self.trigger(ui, row, found, pictures, commands);
             } else {
@@ -88,6 +95,7 @@ impl Inspect<'_> {
                 })
                 .response
                 .accessible_name("Choose a label");
+            self.beside(ui, row, commands);
             let before = at.checked_sub(1).and_then(|i| self.known.rows.get(i));
             self.step(ui, "Previous", "Previous label", before, commands);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -102,6 +110,22 @@ impl Inspect<'_> {
                 }
             });
         });
+    }
+
+    fn beside(&self, ui: &mut Ui, row: &Row, commands: &mut Commands) {
+        let chosen = self.beside.filter(|&other| other != row.label);
+        let text = chosen.map_or_else(|| "Beside…".to_owned(), |other| self.known.name(other));
+        let choice = ComboBox::from_id_salt("beside").selected_text(text).width(90.0).truncate().show_ui(ui, |ui| {
+            if ui.selectable_label(chosen.is_none(), "No other label").clicked() {
+                commands.send(Command::Beside(None));
+            }
+            for other in self.known.rows.iter().filter(|other| other.label != row.label) {
+                if ui.selectable_label(chosen == Some(other.label), other.title()).clicked() {
+                    commands.send(Command::Beside(Some(other.label)));
+                }
+            }
+        });
+        choice.response.accessible_name("Hold another label beside").on_hover_text(Command::Beside(None).tooltip());
     }
 
     fn step(&self, ui: &mut Ui, text: &str, name: &str, to: Option<&Row>, commands: &mut Commands) {

@@ -15,6 +15,8 @@ pub fn log_view(ctx: &Context, commands: &mut Commands) {
         .default_size(vec2(760.0, 420.0))
         .min_size(vec2(360.0, 200.0))
         .collapsible(false)
+        .pivot(egui::Align2::CENTER_CENTER)
+        .default_pos(ctx.content_rect().center())
         .show(ctx, |ui| {
             ui.horizontal(|ui| {
                 if ui.button("Copy all").on_hover_text("Copy the whole log to the clipboard").clicked() {

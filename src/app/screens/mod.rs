@@ -1,5 +1,6 @@
 //! The screens, one file each: a state struct and a `ui`. They draw and send commands, nothing else.
 
+mod beside;
 pub mod compare;
 pub mod detect;
 pub mod files;

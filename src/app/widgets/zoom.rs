@@ -2,7 +2,8 @@
 
 use super::picture::Pictures;
 use super::weak;
-use egui::{Color32, ColorImage, Context, Image, Pos2, Rect, Sense, load::SizedTexture, vec2};
+use crate::app::theme::Colors;
+use egui::{Align2, Color32, ColorImage, Context, Image, Pos2, Rect, Sense, load::SizedTexture, vec2};
 
 /// Pixels of the screen a pixel of the picture takes.
 const FACTORS: std::ops::RangeInclusive<usize> = 1..=32;
@@ -18,13 +19,15 @@ pub struct Zoom {
     pub key: (u64, super::Part),
     /// By how much.
     pub factor: usize,
+    /// The value under the pointer.
+    under: Option<String>,
 }
 
 impl Zoom {
     /// A picture of this size, about as large as the window has room for.
     pub fn of(alt: &str, key: (u64, super::Part), [width, height]: [usize; 2]) -> Self {
         let factor = (WANTED / width.max(height).max(1)).clamp(*FACTORS.start(), *FACTORS.end());
-        Self { alt: alt.into(), key, factor }
+        Self { alt: alt.into(), key, factor, under: None }
     }
 }
 
@@ -34,22 +37,29 @@ pub fn zoom_view(ctx: &Context, pictures: &mut Pictures) {
     let Some((texture, pixels)) = pictures.of(zoom.key) else { return };
     let (texture, pixels) = (texture.id(), pixels.clone());
     let mut open = true;
-    egui::Window::new("Picture").open(&mut open).resizable(true).collapsible(false).show(ctx, |ui| {
+    let room = ctx.content_rect();
+    let window = egui::Window::new("Picture").open(&mut open).resizable(false).collapsible(false);
+    let window = window.default_height(room.height() * 0.85);
+    window.pivot(Align2::CENTER_CENTER).default_pos(room.center()).show(ctx, |ui| {
+        let [width, height] = pixels.size;
+        let size = vec2(width as f32, height as f32) * zoom.factor as f32;
+        // Wide enough for the values below, and never wider than the window around it.
+        let wide = size.x.clamp(360.0, (room.width() * 0.75).max(360.0));
+        ui.set_width(wide);
         weak(ui, zoom.alt.clone());
         ui.horizontal(|ui| {
+            ui.visuals_mut().widgets.inactive.bg_fill = Colors::of(ui).border;
             let name = ui.label("Enlarged");
             ui.add(egui::Slider::new(&mut zoom.factor, FACTORS).suffix(" ×")).labelled_by(name.id);
         });
-        let [width, height] = pixels.size;
-        let size = vec2(width as f32, height as f32) * zoom.factor as f32;
-        let mut under = None;
-        let room = ctx.content_rect().size() * 0.75;
-        egui::ScrollArea::both().max_width(room.x).max_height(room.y).show(ui, |ui| {
+        // Above the picture, where it is seen however large the picture is; of the frame before.
+        let under = zoom.under.take();
+        weak(ui, under.unwrap_or_else(|| "Move the pointer over the picture to read its values".into()));
+        egui::ScrollArea::both().max_width(wide).max_height(room.height() * 0.7).show(ui, |ui| {
             let image = Image::from_texture(SizedTexture::new(texture, size)).sense(Sense::hover());
             let response = ui.add(image.alt_text(format!("{}, enlarged", zoom.alt)));
-            under = response.hover_pos().and_then(|at| pixel(at, response.rect, &pixels));
+            zoom.under = response.hover_pos().and_then(|at| pixel(at, response.rect, &pixels));
         });
-        weak(ui, under.unwrap_or_else(|| "Move the pointer over the picture to read its values".into()));
     });
     if open {
         pictures.zoom = Some(zoom);
