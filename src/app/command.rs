@@ -152,7 +152,7 @@ impl Command {
         let plots = [PlotKind::Png, PlotKind::Svg, PlotKind::Csv].map(|kind| Self::Save(Output::Plot(kind)));
         let saving = [Self::Save(Output::Pictures), Self::CopyTable, Self::OpenReference, Self::CompareRepaired];
         let themes = [System, Light, Dark].map(Self::Theme);
-        let repair = [Self::StartRepair, Self::Export, Self::ScanAgain, Self::Palette];
+        let repair = [Self::StartRepair, Self::Export, Self::ScanAgain];
         let all = Self::MENU.into_iter().chain(Step::ALL.map(Self::Show)).chain(plots);
         all.chain(saving).chain(repair).chain(themes).collect()
     }

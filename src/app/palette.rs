@@ -115,10 +115,15 @@ impl Palette {
 /// How far `typed` is from `text`; `None` where its letters do not occur in that order. Letters that stand together, and at
 /// the beginning of words, are near.
 fn distance(typed: &str, text: &str) -> Option<usize> {
-    let text: Vec<char> = text.to_lowercase().chars().collect();
-    let mut distance = 0;
+    let (typed, text) = (typed.to_lowercase(), text.to_lowercase());
+    // What stands there as it was typed is nearest, at the beginning of a word before all.
+    if let Some(at) = text.find(typed.trim()) {
+        return Some(usize::from(at > 0 && !text[..at].ends_with(' ')));
+    }
+    let text: Vec<char> = text.chars().collect();
+    let mut distance = 2;
     let mut at = 0;
-    for c in typed.to_lowercase().chars().filter(|c| !c.is_whitespace()) {
+    for c in typed.chars().filter(|c| !c.is_whitespace()) {
         let skipped = text[at..].iter().position(|t| *t == c)?;
         let begins = at + skipped == 0 || text[at + skipped - 1] == ' ';
         distance += if begins { skipped.min(1) } else { 2 * skipped };
