@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Drives the real program with a real pointer: starts it under Xvfb, clicks "Try the sample", waits for
-# the verdict, opens a label, repairs the model, takes another setting, and leaves a picture of every step.
+# the verdict, opens a label, tries its trigger, saves the report, repairs the model, takes another setting, and leaves a picture of every step.
 #
 #   tests/drive_window.sh FOLDER [BINARY]
 #
@@ -18,7 +18,7 @@ done
 mkdir -p "$folder"
 work=$(mktemp -d)
 chmod 700 "$work"
-export XDG_DATA_HOME=$work XDG_CONFIG_HOME=$work XDG_RUNTIME_DIR=$work POISDETC_WIDGET_MAP=$work/widgets
+export XDG_DATA_HOME=$work XDG_CONFIG_HOME=$work XDG_CACHE_HOME=$work XDG_RUNTIME_DIR=$work POISDETC_WIDGET_MAP=$work/widgets
 unset WAYLAND_DISPLAY WAYLAND_SOCKET
 
 exec 3<>"$work/display"
@@ -68,6 +68,18 @@ wait_for() {
     done
     fail "\"$1\" did not appear within $2 s"
 }
+# Whether the window asks for a path ($1 is the name of its field), or a dialog of the system opens instead.
+wait_for_or_dialog() {
+    for _ in $(seq 100); do
+        [ -z "$(find_widget "$1")" ] || return 0
+        if xdotool search --onlyvisible --name "Save the report" 2>/dev/null | grep -q .; then
+            sleep 1
+            return 1
+        fi
+        sleep 0.2
+    done
+    fail "neither \"$1\" nor a dialog appeared"
+}
 point_at() {
     wait_for "$1" 20
     read -r left top right bottom _ <<<"$(find_widget "$1")"
@@ -105,6 +117,30 @@ picture 4-why
 click "${POISDETC_DRIVE_LABEL:-Trigger of label}"
 wait_for "Recovered trigger" 20
 picture 5-inspect
+click "Try other strengths"
+wait_for "Strength of the trigger" 120
+picture 5-strengths
+# No portal answers here, so the window lets the path be typed.
+click "Step 2: Detect"
+click "Save report"
+click "Save report as PDF"
+if wait_for_or_dialog "Save to"; then
+    # The field to the right of its name.
+    read -r left top right bottom _ <<<"$(find_widget "Save to")"
+    xdotool mousemove --window "$window" $((right + 60)) $(((top + bottom) / 2)) click 1
+    sleep 0.5
+    xdotool key --window "$window" ctrl+a
+    xdotool type --window "$window" "$work/report.pdf"
+    click "Save here"
+else
+    # zenity: the name field has the focus.
+    xdotool type --delay 30 "$work/report.pdf"
+    xdotool key Return
+fi
+wait_for "The report is in" 60
+[ "$(head -c 5 "$work/report.pdf")" = "%PDF-" ] || fail "the report is no PDF"
+cp "$work/report.pdf" "$folder/report.pdf"
+picture 5-reported
 click "Theme"
 click "Dark"
 picture 6-dark

@@ -11,10 +11,11 @@ mod repair_example;
 use egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, HarnessBuilder, SnapshotOptions};
-use poisdetc::app::{App, Command, Recent, State, Step};
+use poisdetc::app::{App, Command, Output, PlotKind, Recent, State, Step};
 use poisdetc::audit::repairing::{Pictures, RepairEvent, RepairReport, RepairingError};
 use poisdetc::audit::{Audit, AuditError, Event, Order, Phase, Verdict};
 use poisdetc::progress::Monitor;
+use poisdetc::report::page::Kind;
 use poisdetc::shelf::Shelf;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -232,6 +233,20 @@ fn a_panic_in_the_audit_becomes_a_sentence() {
 }
 
 #[test]
+fn the_log_is_one_click_away_and_can_be_copied() {
+    let mut window = empty();
+    window.get_by_label("Show the log").click();
+    window.run();
+    assert!(window.query_by_label("Copy all").is_some());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    window.run();
+    assert!(window.query_by_label("Copy all").is_some(), "the keys show it too");
+    window.get_by_label("Show the log").click();
+    window.run();
+    assert!(window.query_by_label("Copy all").is_none(), "the same button closes it");
+}
+
+#[test]
 fn an_idle_window_rests() {
     let mut window = finished();
     // `run` panics where frames are asked for without end; one more must ask for none.
@@ -381,7 +396,22 @@ fn the_sample_is_opened_audited_and_explained_by_three_clicks() {
     assert!(asr > 0.8, "the trigger works on {asr} only");
     assert!(window.query_by_label(&format!("Mask of label {title}")).is_some());
     assert!(window.query_all_by_label_contains("With the trigger 1 of").count() >= 1);
+    sample_is_tried_at_other_strengths(&mut window);
     sample_is_repaired_exported_and_opened(&mut window);
+}
+
+/// Goes on from the Inspect screen of the infected label.
+fn sample_is_tried_at_other_strengths(window: &mut Window) {
+    window.get_by_label("Try other strengths").click();
+    let there = |w: &Window| w.query_by_label_contains("At 100 % of its strength it works on").is_some();
+    assert!(wait(window, 120, there), "the strengths were never measured");
+    window.get_by_label("Strength of the trigger").focus();
+    window.run_steps(3);
+    for _ in 0..6 {
+        window.key_press(Key::ArrowLeft);
+        window.run_steps(2);
+    }
+    assert!(window.query_by_label_contains("At 0 % of its strength it works on 0.").is_some(), "nothing turns nothing");
 }
 
 /// Goes on from the finished audit of the sample.
@@ -624,13 +654,110 @@ fn the_report_is_saved_by_two_clicks_and_its_path_is_told() {
     let ctx = window.ctx.clone();
     for (name, begins) in [("report.pdf", "%PDF-"), ("report.html", "<!DOCTYPE html>")] {
         let file = folder.path().join(name);
-        window.state_mut().report_to(&ctx, file.clone());
+        let kind = if name.ends_with("pdf") { Kind::Pdf } else { Kind::Html };
+        window.state_mut().save_to(&ctx, Output::Report(kind), file.clone());
         let told = format!("The report is in {}", file.display());
         assert!(wait(&mut window, 60, |w| w.query_by_label(&told).is_some()), "{name} was never saved");
         assert!(std::fs::read(&file).unwrap().starts_with(begins.as_bytes()), "{name}");
     }
-    window.state_mut().report_to(&ctx, "/nowhere/report.pdf".into());
+    window.state_mut().save_to(&ctx, Output::Report(Kind::Pdf), "/nowhere/report.pdf".into());
     assert!(wait(&mut window, 20, |w| w.query_by_label("The report was not saved").is_some()));
+}
+
+#[test]
+fn the_palette_finds_commands_by_some_letters_and_the_keyboard_runs_them() {
+    let mut window = finished();
+    window.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    window.run_steps(3);
+    assert!(window.query_by_label("Run: Open model").is_some(), "all commands are there");
+    window.get_by_label("Command").type_text("insp over");
+    window.run_steps(3);
+    assert!(window.query_by_label("Run: Inspect label 7 no overtaking").is_some());
+    assert!(window.query_by_label("Run: Open model").is_none());
+    window.key_press(Key::Enter);
+    window.run_steps(3);
+    assert_eq!(window.state().step(), Step::Inspect);
+    assert!(window.query_by_label("Label 7 no overtaking").is_some());
+    assert!(window.query_by_label("Command").is_none(), "it is closed");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Num2);
+    window.run_steps(3);
+    assert_eq!(window.state().step(), Step::Detect, "steps have keys");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    window.run_steps(3);
+    window.key_press(Key::Escape);
+    window.run_steps(3);
+    assert!(window.query_by_label("Command").is_none());
+}
+
+#[test]
+fn two_labels_are_held_side_by_side() {
+    let mut window = finished();
+    window.get_by_label("3 no entry").click();
+    window.run();
+    window.get_by_label("Hold another label beside").click();
+    window.run();
+    // The list shows some labels and scrolls to the others.
+    window.get_by_label("5 speed limit 50").click();
+    window.run();
+    assert!(window.query_by_label("Two labels side by side").is_some());
+    for picture in ["Mask of label 3 no entry, side by side", "Mask of label 5 speed limit 50, side by side"] {
+        assert!(window.query_by_label(picture).is_some(), "no {picture}");
+    }
+}
+
+#[test]
+fn a_picture_is_enlarged_by_a_click_and_its_values_can_be_read() {
+    let mut window = finished();
+    window.get_by_label("3 no entry").click();
+    window.run();
+    window.get_by_label("Mask of label 3 no entry").click();
+    window.run_steps(4);
+    let large = window.get_by_label("Mask of label 3 no entry, enlarged");
+    assert_eq!(large.rect().width(), 14.0 * 32.0, "by a whole number");
+    large.hover();
+    window.run_steps(4);
+    assert!(window.query_by_label_contains("column 16, row 16: ").is_some());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Num1);
+    window.run_steps(2);
+}
+
+#[test]
+fn a_trigger_of_files_that_are_gone_is_tried_at_no_strength_and_says_why() {
+    let mut window = finished();
+    window.get_by_label("3 no entry").click();
+    window.run();
+    window.get_by_label("Try other strengths").click();
+    assert!(wait(&mut window, 20, |w| w.query_by_label("The trigger could not be tried").is_some()));
+    assert!(window.query_by_label_contains("signs-suspect.onnx").is_some(), "the sentence names the file");
+}
+
+#[test]
+fn plot_pictures_and_table_leave_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = finished();
+    window.get_by_label("Copy table").click();
+    window.step();
+    let copied = window.output().platform_output.commands.iter().find_map(|command| match command {
+        egui::OutputCommand::CopyText(text) => Some(text.clone()),
+        _ => None,
+    });
+    let table = copied.expect("nothing was copied");
+    assert!(table.starts_with("label\tname\tverdict") && table.contains("3\tno entry\tInfected"), "{table}");
+    window.get_by_label("Save plot").click();
+    window.run();
+    for kind in ["Save plot as PNG…", "Save plot as SVG…", "Save losses as CSV…"] {
+        assert!(window.query_by_label(kind).is_some(), "no {kind}");
+    }
+    let ctx = window.ctx.clone();
+    let plot = folder.path().join("losses");
+    window.state_mut().save_to(&ctx, Output::Plot(PlotKind::Png), plot);
+    let told = format!("The plot is in {}", folder.path().join("losses.png").display());
+    assert!(wait(&mut window, 60, |w| w.query_by_label(&told).is_some()), "the plot was never saved");
+    window.state_mut().save_to(&ctx, Output::Pictures, folder.path().join("pictures"));
+    assert!(wait(&mut window, 60, |w| w.query_by_label_contains("The pictures are in").is_some()));
+    window.get_by_label("3 no entry").click();
+    window.run();
+    assert!(window.query_by_label("Save pictures…").is_some());
 }
 
 #[test]
@@ -642,7 +769,7 @@ fn a_report_after_a_repair_tells_of_it() {
     let mut window = repaired(report);
     assert!(window.query_by_label("Save report").is_some());
     let ctx = window.ctx.clone();
-    window.state_mut().report_to(&ctx, file.clone());
+    window.state_mut().save_to(&ctx, Output::Report(Kind::Html), file.clone());
     assert!(wait(&mut window, 60, |w| w.query_by_label_contains("The report is in").is_some()));
     let html = std::fs::read_to_string(&file).unwrap();
     assert!(html.contains("Repaired: the aim is met, and the second audit finds nothing"));
@@ -768,6 +895,26 @@ fn pictures_for_people() {
             w.get_all_by_label_contains("Compare: signs").next().unwrap().click();
             assert!(wait(w, 20, |w| w.state().step() == Step::Compare));
         });
+        show(App::with_audit(example::audit()), "8-zoom", &|w| {
+            w.get_by_label("3 no entry").click();
+            w.run_steps(4);
+            w.get_by_label("Pattern of label 3 no entry").click();
+            w.run_steps(4);
+            w.get_by_label("Pattern of label 3 no entry, enlarged").hover();
+        });
+        show(App::with_audit(example::audit()), "8-beside", &|w| {
+            w.get_by_label("3 no entry").click();
+            w.run_steps(4);
+            w.get_by_label("Hold another label beside").click();
+            w.run_steps(4);
+            w.get_by_label("5 speed limit 50").click();
+        });
+        show(App::with_audit(example::audit()), "8-palette", &|w| {
+            w.key_press_modifiers(Modifiers::COMMAND, Key::K);
+            w.run_steps(3);
+            w.get_by_label("Command").type_text("save");
+        });
+        show(App::with_audit(example::audit()), "8-log", &|w| w.get_by_label("Show the log").click());
         show(App::with_audit(example::audit()), "5-expert", &|w| w.get_by_label("Expert settings").click());
     }
 }

@@ -5,16 +5,20 @@ use super::dialog::{self, Dialog, Purpose};
 use super::form::{Choice, Form};
 use super::kept::Aim;
 use super::known::Known;
+use super::log;
+use super::palette::Palette;
 use super::repairing::file_name;
-use super::reporting::{self, Reporting};
 use super::running::Running;
+use super::saving::{Output, Saving};
+use super::strengths::Strengths;
 use super::{App, sample};
 use crate::audit::repairing::{RepairEvent, RepairReport, RepairingError, repair_model};
 use crate::audit::{Audit, AuditError, Event, Order};
 use crate::job::Job;
 use crate::model::Overwrite;
 use crate::progress::Monitor;
-use crate::report::page::{Kind, Repair};
+use crate::report::page::Repair;
+use crate::report::sheet;
 use egui::{Context, ViewportCommand};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -76,12 +80,17 @@ impl App {
                 }
             }
             Command::RepairAgain => self.repair.again(),
-            Command::SaveReport(kind) => self.choose_report(kind, ctx, parent),
-            Command::SaveReportTo(path) => self.save_report(path, true, ctx),
-            Command::TypeReport(text) => self.reporting.typed = Some(text),
+            Command::Save(output) => self.choose_path(output, ctx, parent),
+            Command::SaveTo(output, path) => self.save(output, path, true, ctx),
+            Command::TypePath(output, text) => self.saving.typed = Some((output, text)),
+            Command::CopyTable => {
+                if let Some(audit) = &self.document {
+                    ctx.copy_text(sheet::labels(audit));
+                }
+            }
             Command::SaveTyped => {
-                if let Some(path) = self.reporting.typed.as_ref().map(PathBuf::from) {
-                    self.save_report(path, false, ctx);
+                if let Some((output, path)) = self.saving.typed.clone() {
+                    self.save(output, path.into(), false, ctx);
                 }
             }
             Command::OpenAudit => self.choose_audit(ctx, parent),
@@ -103,6 +112,15 @@ impl App {
                 self.compared = None;
                 self.step = Step::Detect;
             }
+            Command::Beside(label) => self.beside = label,
+            Command::TryStrengths(label) => {
+                if let Some(audit) = self.document.clone() {
+                    self.strengths.start(audit, label, wake(ctx));
+                }
+            }
+            Command::PickStrength(index) => self.strengths.pick(index),
+            Command::Palette => self.palette = Some(Palette::default()),
+            Command::ShowLog(shown) => self.log = (shown, log::troubles()),
             Command::ListKept => self.kept.refresh(None, wake(ctx)),
             Command::RemoveKept(id) => self.kept.refresh(Some(id), wake(ctx)),
             Command::GoOn(id) => self.go_on(id, ctx),
@@ -144,18 +162,22 @@ impl App {
         }
     }
 
-    fn choose_report(&mut self, kind: Kind, ctx: &Context, parent: Option<&eframe::Frame>) {
+    fn choose_path(&mut self, output: Output, ctx: &Context, parent: Option<&eframe::Frame>) {
         if let Some(audit) = self.document.as_ref().filter(|_| self.dialog.is_none()) {
-            let file = reporting::file(&audit.order.model, kind);
-            let (purpose, title) = (Purpose::Report(kind), "Save the report");
-            self.dialog = Some(Dialog::open(purpose, title, dialog::Kind::New, Some(&file), parent, wake(ctx)));
+            let file = output.file(&audit.order.model);
+            let (kind, title) = match output {
+                Output::Pictures => (dialog::Kind::Folder, "Save the pictures into a folder"),
+                Output::Plot(_) => (dialog::Kind::New, "Save the plot"),
+                Output::Report(_) => (dialog::Kind::New, "Save the report"),
+            };
+            self.dialog = Some(Dialog::open(Purpose::Save(output), title, kind, Some(&file), parent, wake(ctx)));
         }
     }
 
-    fn save_report(&mut self, path: PathBuf, replace: bool, ctx: &Context) {
+    fn save(&mut self, output: Output, path: PathBuf, replace: bool, ctx: &Context) {
         if let Some(audit) = self.document.clone() {
             let repair = self.repair_in_report(&audit);
-            self.reporting.save(audit, repair, path, replace, wake(ctx));
+            self.saving.save(output, (audit, repair), path, replace, wake(ctx));
         }
     }
 
@@ -165,16 +187,16 @@ impl App {
         (report.order.sha256 == audit.model.sha256).then(|| Repair::from(report))
     }
 
-    /// Writes the report to `path`, as if a dialog had been answered with it.
-    pub fn report_to(&mut self, ctx: &Context, path: PathBuf) {
-        self.act(Command::SaveReportTo(path), ctx, None);
+    /// Saves something of the audit to `path`, as if a dialog had been answered with it.
+    pub fn save_to(&mut self, ctx: &Context, output: Output, path: PathBuf) {
+        self.act(Command::SaveTo(output, path), ctx, None);
         ctx.request_repaint();
     }
 
     /// Lets the path be typed where no dialog can be opened.
-    pub(super) fn type_report(&mut self, kind: Kind) {
-        let file = self.document.as_ref().map(|audit| reporting::file(&audit.order.model, kind));
-        self.reporting.typed = file.map(|file| file.display().to_string());
+    pub(super) fn type_path(&mut self, output: Output) {
+        let file = self.document.as_ref().map(|audit| output.file(&audit.order.model));
+        self.saving.typed = file.map(|file| (output, file.display().to_string()));
     }
 
     /// Writes the repaired model to `path`, as if a dialog had been answered with it.
@@ -247,6 +269,7 @@ impl App {
     /// Does an audit, or goes on with one that is kept under a name.
     fn carry_on(&mut self, order: Order, from: Option<String>, ctx: &Context) {
         self.repair.keep_for(&order);
+        ::log::info!("an audit of {} with {} begins", order.model.display(), order.images.display());
         let shelf = self.kept.shelf().cloned();
         self.run(ctx, move |monitor, events| match shelf {
             Some(shelf) => shelf.run(&order, from.as_deref(), monitor, events),
@@ -286,9 +309,11 @@ impl App {
         self.failure = None;
         self.document = None;
         self.compared = None;
-        self.reporting = Reporting::default();
+        self.saving = Saving::default();
+        self.strengths = Strengths::default();
         self.known = Known::default();
         self.inspected = None;
+        self.beside = None;
         self.pictures.clear();
         self.step = Step::Detect;
         self.running = Some(Running::start(wake(ctx), work));

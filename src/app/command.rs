@@ -2,6 +2,7 @@
 //! it; screens send commands, the window carries them out at the end of the frame.
 
 use super::kept::Source;
+use super::saving::{Output, PlotKind};
 use crate::report::page::Kind;
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
 use std::path::PathBuf;
@@ -85,14 +86,16 @@ pub enum Command {
     ScanAgain,
     /// Forget the result and choose another method.
     RepairAgain,
-    /// Choose a file for the report in a dialog.
-    SaveReport(Kind),
-    /// Write the report to a file; the dialog has asked whether one may be replaced.
-    SaveReportTo(PathBuf),
-    /// Type the file for the report.
-    TypeReport(String),
-    /// Write the report to the file that was typed.
+    /// Choose a file for something of the audit in a dialog.
+    Save(Output),
+    /// Write it to a file; the dialog has asked whether one may be replaced.
+    SaveTo(Output, PathBuf),
+    /// Type the file for it.
+    TypePath(Output, String),
+    /// Write it to the file that was typed.
     SaveTyped,
+    /// Copy the table of all labels for a spreadsheet.
+    CopyTable,
     /// Choose a saved audit in a dialog.
     OpenAudit,
     /// Open a saved audit.
@@ -103,6 +106,16 @@ pub enum Command {
     CompareRepaired,
     /// No longer hold two audits side by side.
     EndCompare,
+    /// Hold another label beside the one in detail, or none.
+    Beside(Option<usize>),
+    /// Try the trigger of a label at other strengths.
+    TryStrengths(usize),
+    /// Show it at another strength, by its place in the list.
+    PickStrength(usize),
+    /// Show all commands, to be found by some letters.
+    Palette,
+    /// Show the log, or no longer.
+    ShowLog(bool),
     /// Read the list of kept audits again.
     ListKept,
     /// Go on with an audit that was interrupted or stopped.
@@ -117,7 +130,7 @@ pub enum Command {
 
 impl Command {
     /// Those that have a place in the menu, in its order.
-    pub const MENU: [Self; 11] = [
+    pub const MENU: [Self; 13] = [
         Self::OpenModel,
         Self::OpenImageFolder,
         Self::OpenImageFile,
@@ -126,10 +139,23 @@ impl Command {
         Self::TrySample,
         Self::Start,
         Self::Stop,
-        Self::SaveReport(Kind::Pdf),
-        Self::SaveReport(Kind::Html),
+        Self::Save(Output::Report(Kind::Pdf)),
+        Self::Save(Output::Report(Kind::Html)),
+        Self::Palette,
+        Self::ShowLog(true),
         Self::Quit,
     ];
+
+    /// All that can be asked for from everywhere: by keys and in the palette.
+    pub fn everywhere() -> Vec<Self> {
+        use egui::ThemePreference::{Dark, Light, System};
+        let plots = [PlotKind::Png, PlotKind::Svg, PlotKind::Csv].map(|kind| Self::Save(Output::Plot(kind)));
+        let saving = [Self::Save(Output::Pictures), Self::CopyTable, Self::OpenReference, Self::CompareRepaired];
+        let themes = [System, Light, Dark].map(Self::Theme);
+        let repair = [Self::StartRepair, Self::Export, Self::ScanAgain];
+        let all = Self::MENU.into_iter().chain(Step::ALL.map(Self::Show)).chain(plots);
+        all.chain(saving).chain(repair).chain(themes).collect()
+    }
 
     /// What the button or menu line says.
     pub fn text(&self) -> &'static str {
@@ -154,6 +180,11 @@ impl Command {
             Self::OpenAudit => "Open saved audit…",
             Self::OpenSaved(_) => "Open",
             Self::ListKept => "Read the list again",
+            Self::Beside(_) => "Beside",
+            Self::TryStrengths(_) => "Try other strengths",
+            Self::PickStrength(_) => "Strength",
+            Self::Palette => "All commands…",
+            Self::ShowLog(_) => "Log",
             Self::GoOn(_) => "Go on",
             Self::RemoveKept(_) => "Remove",
             Self::Inspect(_) => "Inspect",
@@ -165,10 +196,15 @@ impl Command {
             Self::TypeExport(_) => "Export to",
             Self::ScanAgain => "Scan again",
             Self::RepairAgain => "Other method",
-            Self::SaveReport(Kind::Pdf) => "Save report as PDF…",
-            Self::SaveReport(Kind::Html) => "Save report as HTML…",
-            Self::SaveReportTo(_) | Self::SaveTyped => "Save here",
-            Self::TypeReport(_) => "Report to",
+            Self::Save(Output::Report(Kind::Pdf)) => "Save report as PDF…",
+            Self::Save(Output::Report(Kind::Html)) => "Save report as HTML…",
+            Self::Save(Output::Plot(PlotKind::Png)) => "Save plot as PNG…",
+            Self::Save(Output::Plot(PlotKind::Svg)) => "Save plot as SVG…",
+            Self::Save(Output::Plot(PlotKind::Csv)) => "Save losses as CSV…",
+            Self::Save(Output::Pictures) => "Save pictures…",
+            Self::SaveTo(..) | Self::SaveTyped => "Save here",
+            Self::TypePath(..) => "Save to",
+            Self::CopyTable => "Copy table",
             Self::Theme(egui::ThemePreference::System) => "As the system",
             Self::Theme(egui::ThemePreference::Light) => "Light",
             Self::Theme(egui::ThemePreference::Dark) => "Dark",
@@ -201,6 +237,11 @@ impl Command {
             Self::EndCompare => "Go back to one audit",
             Self::OpenAudit => "Choose a file that \"poisdetc audit --json\" wrote",
             Self::OpenSaved(_) => "Show this audit as it was",
+            Self::Beside(_) => "Hold another label beside this one",
+            Self::TryStrengths(_) => "Lay the trigger on fainter and harder, and count how often it works",
+            Self::PickStrength(_) => "From nothing at all to twice as strong as it was found",
+            Self::Palette => "Find a command by some of its letters",
+            Self::ShowLog(_) => "What the program noted, with warnings and errors, to be read and copied",
             Self::ListKept => "Read the list of recent audits again",
             Self::GoOn(_) => "Go on where this audit ended; what was finished is not done again",
             Self::RemoveKept(_) => "Throw this audit away; model and images stay as they are",
@@ -211,9 +252,17 @@ impl Command {
             Self::ExportTo(_) | Self::ExportTyped | Self::TypeExport(_) => "Write the repaired model to this file",
             Self::ScanAgain => "Open the repaired model and audit it with yet another seed",
             Self::RepairAgain => "Forget this result and choose another method",
-            Self::SaveReport(Kind::Pdf) => "Write the audit as a document for printing and signing",
-            Self::SaveReport(Kind::Html) => "Write the audit as one page for every browser, with everything in it",
-            Self::SaveReportTo(_) | Self::SaveTyped | Self::TypeReport(_) => "Write the report to this file",
+            Self::Save(Output::Report(Kind::Pdf)) => "Write the audit as a document for printing and signing",
+            Self::Save(Output::Report(Kind::Html)) => {
+                "Write the audit as one page for every browser, with everything in it"
+            }
+            Self::Save(Output::Plot(PlotKind::Csv)) => "Write the numbers behind the plot, for a spreadsheet",
+            Self::Save(Output::Plot(_)) => "Write the plot of all losses as a picture",
+            Self::Save(Output::Pictures) => {
+                "Write masks, patterns and examples of every trigger as PNG files into a folder"
+            }
+            Self::SaveTo(..) | Self::SaveTyped | Self::TypePath(..) => "Write it to this file",
+            Self::CopyTable => "Copy the table of all labels; paste it into a spreadsheet",
             Self::Inspect(_) => "Reasons, numbers and trigger of this label",
             Self::Theme(_) => "Colours of the window",
             Self::Quit => "Close the window",
@@ -227,8 +276,20 @@ impl Command {
             Self::OpenModel => ctrl(Key::O),
             Self::OpenImageFolder => ctrl(Key::I),
             Self::Start => ctrl(Key::R),
-            Self::SaveReport(Kind::Pdf) => ctrl(Key::S),
-            Self::SaveReport(Kind::Html) => Some(KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::S)),
+            Self::Save(Output::Report(Kind::Pdf)) => ctrl(Key::S),
+            Self::Save(Output::Report(Kind::Html)) => {
+                Some(KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::S))
+            }
+            Self::Palette => ctrl(Key::K),
+            Self::Show(step) => ctrl(match step {
+                Step::Open => Key::Num1,
+                Step::Detect => Key::Num2,
+                Step::Inspect => Key::Num3,
+                Step::Repair => Key::Num4,
+                Step::Compare => Key::Num5,
+            }),
+            Self::CopyTable => Some(KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::C)),
+            Self::ShowLog(_) => ctrl(Key::L),
             Self::Quit => ctrl(Key::Q),
             Self::Stop => Some(KeyboardShortcut::new(Modifiers::NONE, Key::Escape)),
             _ => None,
@@ -261,7 +322,10 @@ impl Commands {
 
     /// Asks for every command whose keys were pressed.
     pub fn listen(&mut self, ctx: &Context, allowed: impl Fn(&Command) -> bool) {
-        for command in Command::MENU {
+        let mut all = Command::everywhere();
+        // Ctrl+Shift+S holds Ctrl+S: the longer ones first.
+        all.sort_by_key(|command| !command.shortcut().is_some_and(|keys| keys.modifiers.shift));
+        for command in all {
             let Some(keys) = command.shortcut() else { continue };
             if allowed(&command) && ctx.input_mut(|input| input.consume_shortcut(&keys)) {
                 self.send(command);
@@ -276,10 +340,10 @@ mod tests {
 
     #[test]
     fn no_two_commands_share_their_keys() {
-        let keys: Vec<_> = Command::MENU.iter().filter_map(Command::shortcut).collect();
+        let keys: Vec<_> = Command::everywhere().iter().filter_map(Command::shortcut).collect();
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[i + 1..].contains(key), "{key:?} twice");
         }
-        assert_eq!(keys.len(), 7);
+        assert_eq!(keys.len(), 15);
     }
 }

@@ -4,39 +4,11 @@
 //! log, so the log is watched.
 
 use super::command::Field;
+use super::log;
+use super::saving::Output;
 use crate::job::{Job, Outcome};
 use crate::progress::Monitor;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-static FAILURES: AtomicUsize = AtomicUsize::new(0);
-
-/// Prints warnings and errors, and counts the errors of the file dialogs.
-struct Watch;
-
-impl log::Log for Watch {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() <= log::Level::Warn
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if record.level() == log::Level::Error && record.target().starts_with("rfd") {
-            FAILURES.fetch_add(1, Ordering::Relaxed);
-        }
-        if self.enabled(record.metadata()) {
-            eprintln!("{}: {}", record.level().as_str().to_lowercase(), record.args());
-        }
-    }
-
-    fn flush(&self) {}
-}
-
-/// Watches the log from now on. Does nothing where somebody else already does.
-pub fn watch_log() {
-    if log::set_logger(&Watch).is_ok() {
-        log::set_max_level(log::LevelFilter::Warn);
-    }
-}
 
 /// What can be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +30,8 @@ pub enum Purpose {
     Export,
     /// A saved audit is read from there.
     Audit,
-    /// The report goes there.
-    Report(crate::report::page::Kind),
+    /// Something of the audit goes there.
+    Save(Output),
 }
 
 /// A dialog that is open.
@@ -92,13 +64,13 @@ impl Dialog {
             dialog = dialog.add_filter(title, endings).add_filter("All files", &["*"]);
         }
         let answer = Job::start(Monitor::silent(), wake, move |_, _| {
-            let before = FAILURES.load(Ordering::Relaxed);
+            let before = log::dialog_failures();
             let chosen = match kind {
                 Kind::File(_) => dialog.pick_file(),
                 Kind::Folder => dialog.pick_folder(),
                 Kind::New => dialog.save_file(),
             };
-            let failed = chosen.is_none() && FAILURES.load(Ordering::Relaxed) > before;
+            let failed = chosen.is_none() && log::dialog_failures() > before;
             if failed {
                 return Err("No file dialog could be opened. Type the path, or drop the file on the window".to_owned());
             }

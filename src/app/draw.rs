@@ -3,14 +3,17 @@
 use super::App;
 use super::command::{Command, Commands, Field, Step};
 use super::kept::Source;
+use super::log;
+use super::saving::Output;
 use super::screens::compare::Compare;
 use super::screens::detect::Shown;
 use super::screens::files::Files;
 use super::screens::inspect::Inspect;
+use super::screens::log_view;
 use super::screens::open::Open;
 use super::screens::repair::RepairScreen;
 use super::theme::{self, Colors};
-use super::widgets::{progress_bar, weak};
+use super::widgets::{progress_bar, weak, zoom_view};
 use super::words;
 use crate::report::page::Kind;
 use egui::{
@@ -30,12 +33,18 @@ struct Work<'a> {
 
 impl App {
     pub(super) fn draw(&mut self, ui: &mut Ui) {
-        let running = self.is_running();
-        self.commands.listen(ui.ctx(), |command| match command {
-            Command::Stop => running,
-            Command::SaveReport(_) => true,
-            _ => !running || *command == Command::Quit,
-        });
+        if let Some(mut palette) = self.palette.take() {
+            let allowed = |command: &Command| self.allows(command);
+            let mut chosen = Commands::default();
+            if palette.ui(ui.ctx(), &self.known, &allowed, &mut chosen) {
+                self.palette = Some(palette);
+            }
+            chosen.take().into_iter().for_each(|command| self.commands.send(command));
+        } else {
+            let mut pressed = Commands::default();
+            pressed.listen(ui.ctx(), |command| self.allows(command));
+            pressed.take().into_iter().for_each(|command| self.commands.send(command));
+        }
         self.take_drops(ui);
         let colors = Colors::of(ui);
         let bar = |x, y| Frame::NONE.fill(colors.panel).inner_margin(Margin::symmetric(x, y));
@@ -46,9 +55,32 @@ impl App {
             .default_size(312.0)
             .size_range(280.0..=460.0)
             .show(ui, |ui| self.files(ui));
+        if self.log.0 {
+            log_view(ui.ctx(), &mut self.commands);
+        }
+        zoom_view(ui.ctx(), &mut self.pictures);
         CentralPanel::default()
             .frame(Frame::NONE.fill(colors.ground).inner_margin(Margin { left: 18, right: 18, top: 14, bottom: 10 }))
             .show(ui, |ui| self.screen(ui));
+    }
+
+    /// Whether a command means anything now.
+    fn allows(&self, command: &Command) -> bool {
+        let running = self.is_running();
+        match command {
+            Command::Stop => running,
+            Command::Quit | Command::ShowLog(_) | Command::Palette | Command::Theme(_) => true,
+            Command::Save(_) | Command::CopyTable => self.document.is_some(),
+            Command::Show(Step::Repair) => self.offers_repair(),
+            Command::Show(Step::Compare) => self.document.is_some() && self.compared.is_some(),
+            Command::Show(_) => true,
+            Command::StartRepair => !running && self.offers_repair() && self.document.is_some(),
+            Command::Export | Command::ScanAgain => !running && self.repair.report.is_some(),
+            Command::CompareRepaired => {
+                self.document.is_some() && self.repair.report.as_ref().is_some_and(|r| r.scanned_again.is_some())
+            }
+            _ => !running,
+        }
     }
 
     fn top(&mut self, ui: &mut Ui) {
@@ -71,23 +103,20 @@ impl App {
                 }
                 self.step_button(ui, i + 1, step);
             }
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| self.theme_menu(ui));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                self.theme_menu(ui);
+                self.log_button(ui);
+            });
         });
     }
 
     fn menu(&mut self, ui: &mut Ui) {
-        let running = self.is_running();
         ui.menu_button("File", |ui| {
             ui.set_min_width(220.0);
             for command in Command::MENU {
                 let keys = command.shortcut().map(|keys| ui.ctx().format_shortcut(&keys)).unwrap_or_default();
-                let enabled = match command {
-                    Command::Stop => running,
-                    Command::Quit => true,
-                    Command::SaveReport(_) => self.document.is_some(),
-                    _ => !running,
-                };
-                if matches!(command, Command::TrySample | Command::SaveReport(Kind::Pdf) | Command::Quit) {
+                let enabled = self.allows(&command);
+                if matches!(command, Command::TrySample | Command::Save(Output::Report(Kind::Pdf)) | Command::Quit) {
                     ui.separator();
                 }
                 let line = ui
@@ -168,6 +197,16 @@ impl App {
         }
     }
 
+    /// The log, one click away, with the number of warnings and errors that were not looked at.
+    fn log_button(&mut self, ui: &mut Ui) {
+        let unseen = log::troubles().saturating_sub(self.log.1);
+        let command = Command::ShowLog(!self.log.0);
+        let text = if unseen > 0 { format!("Log ({unseen})") } else { "Log".into() };
+        if ui.button(text).accessible_name("Show the log").on_hover_text(command.hint(ui.ctx())).clicked() {
+            self.commands.send(command);
+        }
+    }
+
     /// The audit or the repair that runs.
     fn work(&self) -> Option<Work<'_>> {
         let repair = self.repair.is_running().then(|| Work {
@@ -231,13 +270,20 @@ impl App {
                     audit: self.document.as_deref(),
                     running: self.running.is_some(),
                     failure: self.failure.as_deref(),
-                    reporting: &self.reporting,
+                    saving: &self.saving,
                     ready: self.form.path(Field::Model).is_some() && self.form.path(Field::Images).is_some(),
                 };
                 self.detect.ui(ui, &shown, &mut self.pictures, &mut self.commands);
             }
             Step::Inspect => {
-                let inspect = Inspect { known: &self.known, audit: self.document.as_deref(), label: self.inspected };
+                let inspect = Inspect {
+                    known: &self.known,
+                    audit: self.document.as_deref(),
+                    saving: &self.saving,
+                    strengths: &self.strengths,
+                    label: self.inspected,
+                    beside: self.beside,
+                };
                 inspect.ui(ui, &mut self.pictures, &mut self.commands);
             }
             Step::Compare => {
@@ -250,7 +296,7 @@ impl App {
                     known: &self.known,
                     audit: self.document.as_deref(),
                     repair: &self.repair,
-                    reporting: &self.reporting,
+                    saving: &self.saving,
                 };
                 repair.ui(ui, &mut self.pictures, &mut self.commands);
             }

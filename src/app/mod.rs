@@ -14,12 +14,15 @@ mod example;
 mod form;
 mod kept;
 mod known;
+mod log;
+mod palette;
 mod repairing;
-mod reporting;
 mod running;
 mod sample;
+mod saving;
 mod screens;
 mod state;
+mod strengths;
 mod theme;
 mod understanding;
 mod widget_map;
@@ -27,6 +30,7 @@ mod widgets;
 mod words;
 
 pub use command::{Command, Field, Step};
+pub use saving::{Output, PlotKind};
 pub use state::{Recent, State, Theme as ThemeChoice};
 pub use theme::install as install_theme;
 
@@ -40,11 +44,13 @@ use egui::Context;
 use form::Form;
 use kept::{Aim, Kept, Source};
 use known::Known;
+use palette::Palette;
 use repairing::Repairing;
-use reporting::Reporting;
 use running::{End, Running};
+use saving::Saving;
 use screens::detect::Detect;
 use std::sync::Arc;
+use strengths::Strengths;
 use understanding::Understanding;
 use widgets::Pictures;
 
@@ -68,12 +74,19 @@ pub struct App {
     /// The audit that is held beside it.
     compared: Option<Arc<Audit>>,
     kept: Kept,
+    strengths: Strengths,
     step: Step,
     detect: Detect,
     inspected: Option<usize>,
+    /// The label that is held beside it.
+    beside: Option<usize>,
     repair: Repairing,
-    reporting: Reporting,
+    saving: Saving,
     pictures: Pictures,
+    /// Whether the log is shown, and warnings and errors that were seen in it.
+    log: (bool, usize),
+    /// The command palette, while it is open.
+    palette: Option<Palette>,
     commands: Commands,
 }
 
@@ -103,12 +116,16 @@ impl App {
             document: None,
             compared: None,
             kept: Kept::default(),
+            strengths: Strengths::default(),
             step: Step::Open,
             detect: Detect::default(),
             inspected: None,
+            beside: None,
             repair: Repairing::default(),
-            reporting: Reporting::default(),
+            saving: Saving::default(),
             pictures: Pictures::default(),
+            log: (false, log::troubles()),
+            palette: None,
             commands,
         }
     }
@@ -132,10 +149,12 @@ impl App {
         self.form = Form::of(&audit.order);
         self.known = Known::from(&audit);
         self.pictures.clear();
-        self.reporting = Reporting::default();
+        self.saving = Saving::default();
+        self.strengths = Strengths::default();
         self.repair = Repairing::default();
         self.failure = None;
         self.inspected = None;
+        self.beside = None;
         self.document = Some(Arc::new(audit));
         self.step = Step::Detect;
     }
@@ -187,7 +206,8 @@ impl App {
     fn receive(&mut self, ctx: &Context) {
         self.understanding.poll();
         self.repair.poll();
-        self.reporting.poll();
+        self.saving.poll();
+        self.strengths.poll();
         match self.kept.poll() {
             Some((Aim::Show, audit)) if !self.is_running() => self.show(audit),
             Some((Aim::Compare, audit)) => {
@@ -209,10 +229,8 @@ impl App {
                     self.kept.trouble =
                         Some("No file dialog could be opened. Drop the file on the window instead".into());
                 }
-                (Purpose::Report(kind), Ok(Some(path))) => {
-                    self.commands.send(Command::SaveReportTo(reporting::with_ending(path, kind)));
-                }
-                (Purpose::Report(kind), Err(_)) => self.type_report(kind),
+                (Purpose::Save(output), Ok(Some(path))) => self.commands.send(Command::SaveTo(output, path)),
+                (Purpose::Save(output), Err(_)) => self.type_path(output),
             }
         }
         if let Some(end) = self.sample.as_ref().and_then(Job::outcome) {
@@ -232,12 +250,16 @@ impl App {
         self.commands.send(Command::ListKept);
         match end {
             End::Finished(audit) => {
+                ::log::info!("the audit of {} ended: {}", audit.order.model.display(), words::verdict(audit.verdict));
                 self.known = Known::from(&*audit);
                 self.pictures.clear();
                 self.document = Some(Arc::from(audit));
             }
             End::Stopped => self.failure = Some("It was stopped before anything was known".into()),
-            End::Failed(sentence) => self.failure = Some(sentence),
+            End::Failed(sentence) => {
+                ::log::warn!("the audit could not be done: {sentence}");
+                self.failure = Some(sentence);
+            }
         }
     }
 }
@@ -258,7 +280,8 @@ impl eframe::App for App {
 /// # Errors
 /// A sentence where no window can be opened: no display, no OpenGL.
 pub fn open_window(order: Option<Order>) -> Result<(), String> {
-    dialog::watch_log();
+    let folder = eframe::storage_dir(APP_ID);
+    log::keep_log(folder.as_deref());
     let mut viewport = egui::ViewportBuilder::default()
         .with_app_id(APP_ID)
         .with_title("PoisDetc")
@@ -274,7 +297,7 @@ pub fn open_window(order: Option<Order>) -> Result<(), String> {
         widget_map::install(&creation.egui_ctx);
         let state = creation.storage.map(State::load).unwrap_or_default();
         let mut app = App::new(state, order);
-        if let Some(folder) = eframe::storage_dir(APP_ID) {
+        if let Some(folder) = &folder {
             app = app.keeping(Shelf::at(folder.join("audits")));
         }
         Ok(Box::new(app) as Box<dyn eframe::App>)

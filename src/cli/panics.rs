@@ -13,12 +13,19 @@ pub fn keep_quiet() {
     let wanted = std::env::var_os("RUST_BACKTRACE").is_some_and(|v| !v.is_empty() && v != "0");
     std::panic::set_hook(Box::new(move |panic: &PanicHookInfo<'_>| {
         if let (Some(place), Ok(mut last)) = (panic.location(), PLACE.lock()) {
-            *last = Some(format!("{}:{}", place.file(), place.line()));
+            let place = format!("{}:{}", place.file(), place.line());
+            // Where the window keeps a log, it holds every panic, also those that a job turned into a sentence.
+            log::error!("the program made a mistake at {place}: {}", said(panic));
+            *last = Some(place);
         }
         if wanted {
             loud(panic);
         }
     }));
+}
+
+fn said(panic: &PanicHookInfo<'_>) -> String {
+    panic.payload_as_str().unwrap_or("unknown panic").lines().next().unwrap_or_default().to_owned()
 }
 
 /// The result of `work`, its panic turned into an error.

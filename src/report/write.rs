@@ -37,6 +37,12 @@ pub enum ReportError {
     /// The fonts of the program cannot be put into a PDF.
     #[error("the PDF cannot be made: {0}; use HTML instead")]
     Pdf(String),
+    /// A figure cannot be drawn.
+    #[error("the figure cannot be drawn: {0}; use SVG instead")]
+    Draw(String),
+    /// There is nothing to draw.
+    #[error("no label was shot at, so there is no plot")]
+    Nothing,
     /// The picture could not be encoded.
     #[error("cannot write {path}: {source}")]
     Encode {

@@ -1,9 +1,9 @@
 //! The second step: the verdict in one sentence, the losses as they come in, and a table of all labels.
 
-use super::{report_button, report_line};
+use super::{plot_button, report_button, saved_line};
 use crate::app::command::{Command, Commands};
 use crate::app::known::{Known, Row, ordered};
-use crate::app::reporting::Reporting;
+use crate::app::saving::Saving;
 use crate::app::theme::{self, Colors};
 use crate::app::widgets::{
     LossPlot, Part, Pictures, badge, close_up, heading, legend, meaning, primary_button, symbol, trouble, weak,
@@ -126,7 +126,7 @@ pub struct Shown<'a> {
     /// Why the audit failed.
     pub failure: Option<&'a str>,
     /// What came of saving the report.
-    pub reporting: &'a Reporting,
+    pub saving: &'a Saving,
     /// Whether model and images are chosen.
     pub ready: bool,
 }
@@ -139,7 +139,7 @@ impl Detect {
         }
         if let Some(audit) = shown.audit {
             self.verdict(ui, audit, commands);
-            report_line(ui, shown.reporting, commands);
+            saved_line(ui, shown.saving, commands);
         } else if shown.running {
             heading(ui, "Auditing…");
         } else if shown.failure.is_none() {
@@ -162,6 +162,15 @@ impl Detect {
             ui.label(RichText::new("Losses of all shots").text_style(theme::strong()));
             ui.add_space(10.0);
             legend(ui);
+            if shown.audit.is_some() {
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    plot_button(ui, commands);
+                    let command = Command::CopyTable;
+                    if ui.button(command.text()).on_hover_text(command.hint(ui.ctx())).clicked() {
+                        commands.send(command);
+                    }
+                });
+            }
         });
         if let Some(label) = (LossPlot { rows: &shown.known.rows, height: plot }).ui(ui) {
             commands.send(Command::Inspect(label));

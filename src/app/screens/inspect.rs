@@ -1,10 +1,14 @@
 //! The third step: one label in detail, and what the method cannot see.
 
+use super::beside::two_labels;
+use super::saved_line;
 use crate::app::command::{Command, Commands};
 use crate::app::known::{Known, Row};
+use crate::app::saving::{Output, Saving};
+use crate::app::strengths::Strengths;
 use crate::app::theme::{self, Colors};
 use crate::app::widgets::{
-    Part, Pictures, badge, explained, heading, legend, losses_of_one_label, numbers, plain, trigger, weak,
+    Part, Pictures, badge, explained, heading, legend, losses_of_one_label, numbers, plain, trigger, trouble, weak,
 };
 use crate::app::words;
 use crate::audit::Audit;
@@ -24,8 +28,14 @@ pub struct Inspect<'a> {
     pub known: &'a Known,
     /// The finished document.
     pub audit: Option<&'a Audit>,
+    /// What came of saving pictures.
+    pub saving: &'a Saving,
+    /// The trigger at other strengths.
+    pub strengths: &'a Strengths,
     /// The chosen label.
     pub label: Option<usize>,
+    /// The one beside it.
+    pub beside: Option<usize>,
 }
 
 impl Inspect<'_> {
@@ -43,8 +53,12 @@ impl Inspect<'_> {
         self.choose(ui, row, commands);
         egui::ScrollArea::vertical().auto_shrink(false).id_salt(row.label).show(ui, |ui| {
             reasons(ui, row);
+            let other = self.beside.filter(|&other| other != row.label).and_then(|other| self.known.of_label(other));
+            if let Some(other) = other {
+                two_labels(ui, [row, other], pictures);
+            }
             if let Some(found) = &row.trigger {
-                self.trigger(ui, row, found, pictures);
+                self.trigger(ui, row, found, pictures, commands);
             } else {
                 theme::card(ui).show(ui, |ui| {
                     ui.set_min_width(ui.available_width());
@@ -81,6 +95,7 @@ impl Inspect<'_> {
                 })
                 .response
                 .accessible_name("Choose a label");
+            self.beside(ui, row, commands);
             let before = at.checked_sub(1).and_then(|i| self.known.rows.get(i));
             self.step(ui, "Previous", "Previous label", before, commands);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -97,6 +112,22 @@ impl Inspect<'_> {
         });
     }
 
+    fn beside(&self, ui: &mut Ui, row: &Row, commands: &mut Commands) {
+        let chosen = self.beside.filter(|&other| other != row.label);
+        let text = chosen.map_or_else(|| "Beside…".to_owned(), |other| self.known.name(other));
+        let choice = ComboBox::from_id_salt("beside").selected_text(text).width(90.0).truncate().show_ui(ui, |ui| {
+            if ui.selectable_label(chosen.is_none(), "No other label").clicked() {
+                commands.send(Command::Beside(None));
+            }
+            for other in self.known.rows.iter().filter(|other| other.label != row.label) {
+                if ui.selectable_label(chosen == Some(other.label), other.title()).clicked() {
+                    commands.send(Command::Beside(Some(other.label)));
+                }
+            }
+        });
+        choice.response.accessible_name("Hold another label beside").on_hover_text(Command::Beside(None).tooltip());
+    }
+
     fn step(&self, ui: &mut Ui, text: &str, name: &str, to: Option<&Row>, commands: &mut Commands) {
         let button = ui.add_enabled(to.is_some(), egui::Button::new(text)).accessible_name(name);
         if let Some(to) = to
@@ -106,7 +137,14 @@ impl Inspect<'_> {
         }
     }
 
-    fn trigger(&self, ui: &mut Ui, row: &Row, found: &TriggerEvidence, pictures: &mut Pictures) {
+    fn trigger(
+        &self,
+        ui: &mut Ui,
+        row: &Row,
+        found: &TriggerEvidence,
+        pictures: &mut Pictures,
+        commands: &mut Commands,
+    ) {
         theme::card(ui).show(ui, |ui| {
             ui.set_min_width(ui.available_width());
             heading(ui, "Recovered trigger");
@@ -139,6 +177,16 @@ impl Inspect<'_> {
                 }
                 numbers(ui, "trigger numbers", |ui| trigger_numbers(ui, found));
             });
+            if self.audit.is_some() {
+                let command = Command::Save(Output::Pictures);
+                if ui.button(command.text()).on_hover_text(command.tooltip()).clicked() {
+                    commands.send(command);
+                }
+                saved_line(ui, self.saving, commands);
+            }
+            if self.audit.is_some() {
+                self.strengths(ui, row, pictures, commands);
+            }
             if !found.examples.is_empty() {
                 ui.add_space(6.0);
                 ui.label(RichText::new("On real pictures").text_style(theme::strong()));
@@ -153,6 +201,69 @@ impl Inspect<'_> {
                         }
                     });
                 }
+            }
+        });
+    }
+
+    /// The trigger laid on fainter or harder: a button, then a slider over what was measured.
+    fn strengths(&self, ui: &mut Ui, row: &Row, pictures: &mut Pictures, commands: &mut Commands) {
+        let tried = Some(self.strengths).filter(|tried| tried.label == row.label);
+        let command = Command::TryStrengths(row.label);
+        if let Some(sentence) = tried.and_then(|tried| tried.trouble.as_ref()) {
+            trouble(ui, "The trigger could not be tried", sentence);
+        }
+        let Some(tried) = tried.filter(|tried| tried.is_measuring() || !tried.measured.is_empty()) else {
+            if ui.button(command.text()).on_hover_text(command.tooltip()).clicked() {
+                commands.send(command);
+            }
+            return;
+        };
+        let Some(at) = tried.measured.get(tried.picked) else {
+            ui.horizontal(|ui| {
+                ui.add(egui::Spinner::new().size(16.0));
+                weak(ui, "Trying the trigger at other strengths…");
+            });
+            return;
+        };
+        let mut picked = tried.picked;
+        let scope = egui::UiBuilder::new().scope_id(egui::Id::unique("strength of the trigger"));
+        ui.scope_builder(scope, |ui| {
+            ui.horizontal(|ui| {
+                let colors = Colors::of(ui);
+                ui.visuals_mut().widgets.inactive.bg_fill = colors.border;
+                ui.visuals_mut().selection.bg_fill = colors.accent;
+                ui.spacing_mut().slider_width = 240.0;
+                ui.label(RichText::new("Strength").text_style(theme::strong()));
+                let range = 0..=tried.measured.len().saturating_sub(1);
+                let slider = ui.add(egui::Slider::new(&mut picked, range).show_value(false).trailing_fill(true));
+                let slider = slider.on_hover_text(Command::PickStrength(picked).tooltip());
+                if slider.accessible_name("Strength of the trigger").changed() {
+                    commands.send(Command::PickStrength(picked));
+                }
+                ui.label(format!(
+                    "At {:.0} % of its strength it works on {} of {}",
+                    100.0 * at.strength,
+                    words::percent(at.asr),
+                    words::counted(at.images, "picture", "pictures")
+                ));
+            });
+        });
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = 14.0;
+            for (i, example) in at.examples.iter().enumerate() {
+                let (answer, sure) = example.answer_after;
+                let (name, truth) = (self.known.name(answer), self.known.name(example.truth));
+                ui.vertical(|ui| {
+                    ui.set_width(72.0);
+                    let alt = format!("Picture {} of {truth} at this strength: the model says {name}", i + 1);
+                    let key = (tried.version, Part::AtStrength(i));
+                    pictures.show(ui, key, 72.0, &alt, || plain(&example.after));
+                    let turned = answer == row.label && example.truth != row.label;
+                    let colors = Colors::of(ui);
+                    let color = if turned { colors.verdict(crate::audit::Verdict::Infected).ink } else { colors.text };
+                    ui.add(Label::new(RichText::new(&name).small().color(color)).truncate())
+                        .on_hover_text(format!("{} sure", words::percent(sure)));
+                });
             }
         });
     }

@@ -12,8 +12,8 @@ use egui::{Align, Button, Label, Layout, RichText, Ui, vec2};
 const LINE: f32 = 42.0;
 /// Room for the widest verdict.
 const VERDICT: f32 = 168.0;
-/// Room for the buttons.
-const BUTTONS: f32 = 252.0;
+/// Room for one button.
+const BUTTON: f32 = 66.0;
 
 /// Draws it. `comparable` where an audit is open that another can be held beside.
 pub fn recent_audits(ui: &mut Ui, kept: &Kept, comparable: bool, commands: &mut Commands) {
@@ -64,7 +64,11 @@ fn line(ui: &mut Ui, entry: &Entry, comparable: bool, commands: &mut Commands) {
             }
         });
         let name = format!("{} with {}", entry.model, entry.images);
-        let room = (ui.available_width() - BUTTONS).max(60.0);
+        let buttons = match entry.state {
+            State::Finished { stopped, .. } => 2 + usize::from(comparable) + usize::from(stopped),
+            State::Interrupted { .. } => 2,
+        };
+        let room = (ui.available_width() - BUTTON * buttons as f32).max(60.0);
         ui.allocate_ui_with_layout(vec2(room, LINE), Layout::left_to_right(Align::Center), |ui| {
             ui.set_min_width(room);
             let stopped = matches!(entry.state, State::Finished { stopped: true, .. });

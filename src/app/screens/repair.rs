@@ -4,7 +4,7 @@ use super::repaired::Repaired;
 use crate::app::command::{Command, Commands};
 use crate::app::known::Known;
 use crate::app::repairing::Repairing;
-use crate::app::reporting::Reporting;
+use crate::app::saving::Saving;
 use crate::app::theme::{self, Colors};
 use crate::app::widgets::{Pictures, heading, repair_legend, repair_plot, trouble, weak};
 use crate::app::words;
@@ -21,7 +21,7 @@ pub struct RepairScreen<'a> {
     /// The repair.
     pub repair: &'a Repairing,
     /// What came of saving the report.
-    pub reporting: &'a Reporting,
+    pub saving: &'a Saving,
 }
 
 impl RepairScreen<'_> {
@@ -34,9 +34,9 @@ impl RepairScreen<'_> {
             if self.repair.is_running() {
                 self.running(ui);
             } else if let Some(report) = &self.repair.report {
-                let (known, repair, reporting) = (self.known, self.repair, self.reporting);
+                let (known, repair, saving) = (self.known, self.repair, self.saving);
                 let can_report = self.audit.is_some();
-                Repaired { known, repair, report, reporting, can_report }.ui(ui, pictures, commands);
+                Repaired { known, repair, report, saving, can_report }.ui(ui, pictures, commands);
             } else if let Some(audit) = self.audit {
                 self.choose(ui, audit, commands);
             } else {

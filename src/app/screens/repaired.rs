@@ -1,11 +1,11 @@
 //! What a repair did: numbers and pictures before and after, the second audit, and what is not proved.
 
 use super::repair_pictures::RepairPictures;
-use super::{report_button, report_line};
+use super::{report_button, saved_line};
 use crate::app::command::{Command, Commands};
 use crate::app::known::Known;
 use crate::app::repairing::Repairing;
-use crate::app::reporting::Reporting;
+use crate::app::saving::Saving;
 use crate::app::theme::{self, Colors};
 use crate::app::widgets::{Pictures, badge, heading, repair_legend, repair_plot, trouble, weak};
 use crate::app::words;
@@ -26,7 +26,7 @@ pub struct Repaired<'a> {
     /// What came of it.
     pub report: &'a RepairReport,
     /// What came of saving the audit's report, which tells of the repair.
-    pub reporting: &'a Reporting,
+    pub saving: &'a Saving,
     /// Whether there is an audit to report of.
     pub can_report: bool,
 }
@@ -36,7 +36,7 @@ impl Repaired<'_> {
     pub fn ui(&self, ui: &mut Ui, pictures: &mut Pictures, commands: &mut Commands) {
         self.banner(ui, commands);
         self.export(ui, commands);
-        report_line(ui, self.reporting, commands);
+        saved_line(ui, self.saving, commands);
         if let Some(choices) = &self.report.choices {
             self.settings(ui, choices, commands);
         }

@@ -8,6 +8,7 @@ mod progress;
 mod repair_plot;
 mod trouble;
 mod verdict;
+mod zoom;
 
 pub use loss_plot::{LossPlot, legend, losses_of_one_label};
 pub use number::{explained, help, numbers};
@@ -17,6 +18,7 @@ pub use progress::progress_bar;
 pub use repair_plot::{repair_legend, repair_plot};
 pub use trouble::trouble;
 pub use verdict::{badge, meaning, symbol};
+pub use zoom::zoom_view;
 
 use super::command::{Command, Commands};
 use super::theme::Colors;

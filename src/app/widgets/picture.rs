@@ -1,9 +1,11 @@
 //! Small pictures, enlarged without smoothing so that every pixel of a trigger can be seen.
 //! Each becomes a texture once.
 
+use super::zoom::{Zoom, pixel};
 use crate::detect::Picture;
-use egui::{Color32, ColorImage, Image, Response, TextureHandle, TextureOptions, Ui, load::SizedTexture, vec2};
+use egui::{Color32, ColorImage, Image, Response, Sense, TextureHandle, TextureOptions, Ui, load::SizedTexture, vec2};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What of a label is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,18 +24,23 @@ pub enum Part {
     After(usize),
     /// Final point of a shot.
     Point(usize),
+    /// A picture with the trigger at another strength.
+    AtStrength(usize),
 }
 
 /// Textures by the version of their label and what they show.
 #[derive(Default)]
 pub struct Pictures {
-    textures: HashMap<(u64, Part), TextureHandle>,
+    textures: HashMap<(u64, Part), (TextureHandle, Arc<ColorImage>)>,
+    /// The one that is enlarged.
+    pub zoom: Option<Zoom>,
 }
 
 impl Pictures {
     /// Forgets the pictures of another audit.
     pub fn clear(&mut self) {
         self.textures.clear();
+        self.zoom = None;
     }
 
     /// Shows a picture at `side` points along its longer edge; `alt` says what it shows.
@@ -45,13 +52,30 @@ impl Pictures {
         alt: &str,
         paint: impl FnOnce() -> ColorImage,
     ) -> Response {
-        let texture = self
-            .textures
-            .entry((version, part))
-            .or_insert_with(|| ui.ctx().load_texture(format!("{version} {part:?}"), paint(), TextureOptions::NEAREST));
+        let (texture, pixels) = self.textures.entry((version, part)).or_insert_with(|| {
+            let pixels = Arc::new(paint());
+            let name = format!("{version} {part:?}");
+            (ui.ctx().load_texture(name, Arc::clone(&pixels), TextureOptions::NEAREST), pixels)
+        });
         let [width, height] = texture.size().map(|n| n.max(1) as f32);
         let size = vec2(width, height) * (side / width.max(height));
-        ui.add(Image::from_texture(SizedTexture::new(texture.id(), size)).corner_radius(3).alt_text(alt))
+        let image = Image::from_texture(SizedTexture::new(texture.id(), size)).corner_radius(3).alt_text(alt);
+        if part == Part::Thumbnail {
+            // A click there opens the label.
+            return ui.add(image);
+        }
+        let response = ui.add(image.sense(Sense::click()));
+        let under = response.hover_pos().and_then(|at| pixel(at, response.rect, pixels));
+        if response.clicked() {
+            self.zoom = Some(Zoom::of(alt, (version, part), pixels.size));
+        }
+        let hint = "Click to enlarge";
+        response.on_hover_text(under.map_or_else(|| hint.into(), |value| format!("{value}\n{hint}")))
+    }
+
+    /// A texture and its pixels.
+    pub(super) fn of(&self, key: (u64, Part)) -> Option<(&TextureHandle, &Arc<ColorImage>)> {
+        self.textures.get(&key).map(|(texture, pixels)| (texture, pixels))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Puts blocks onto pages: where each line stands, where a page ends.
 
-use super::face::Faces;
 use super::marks::{Mark, inks, symbol};
 use crate::audit::Verdict;
+use crate::report::face::Faces;
 use crate::report::figure::{Anchor, Figure, Ink, LINE, Shape, TEXT, WEAK};
 use crate::report::page::blocks::{Block, Shown};
 use crate::report::words::harmless;

@@ -3,7 +3,6 @@
 //! In: the same blocks as the HTML. Out: bytes with the bundled font in them, cut down to the letters used. A letter that
 //! the font lacks (it has Latin, Greek and Cyrillic) is shown as a box; the HTML shows it.
 
-mod face;
 mod layout;
 mod marks;
 mod table;
@@ -12,9 +11,9 @@ mod write;
 use super::content::{blocks, title};
 use super::repair::Repair;
 use crate::audit::Audit;
+use crate::report::face::Faces;
 use crate::report::words::harmless;
 use crate::report::write::ReportError;
-use face::Faces;
 use layout::Layout;
 
 /// The file.

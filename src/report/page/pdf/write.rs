@@ -1,8 +1,8 @@
 //! Pages of marks as the bytes of a PDF file. No date, no random identity: the same pages give the same bytes.
 
-use super::face::{Face, Faces};
 use super::layout::PAGE;
 use super::marks::Mark;
+use crate::report::face::{Face, Faces};
 use crate::report::figure::{Anchor, Ink, Shape};
 use crate::report::pictures::enlarged;
 use crate::report::write::ReportError;

@@ -1,14 +1,16 @@
 //! The two bundled fonts: how wide text is in them, and the part of them that a file needs.
 
-use crate::report::write::ReportError;
+use super::write::ReportError;
 use skrifa::instance::{LocationRef, Size};
+use skrifa::outline::{DrawSettings, OutlinePen};
 use skrifa::raw::types::Tag;
 use skrifa::{FontRef, GlyphId, MetadataProvider};
 use std::collections::BTreeMap;
 use subsetter::GlyphRemapper;
+use tiny_skia::{Path, PathBuilder};
 
-const REGULAR: &[u8] = include_bytes!("../../../../assets/fonts/Inter-Regular.otf");
-const STRONG: &[u8] = include_bytes!("../../../../assets/fonts/Inter-SemiBold.otf");
+const REGULAR: &[u8] = include_bytes!("../../assets/fonts/Inter-Regular.otf");
+const STRONG: &[u8] = include_bytes!("../../assets/fonts/Inter-SemiBold.otf");
 
 /// Both fonts.
 pub struct Faces {
@@ -79,6 +81,14 @@ impl Face {
         text.chars().map(advance).sum::<f32>() * size / self.units
     }
 
+    /// The outline of a character at a size, its origin at a point; `None` of a space.
+    pub fn outline(&self, c: char, size: f32, [x, y]: [f32; 2]) -> Option<Path> {
+        let glyph = self.font.outline_glyphs().get(self.font.charmap().map(c).unwrap_or_default())?;
+        let mut pen = Pen { path: PathBuilder::new(), x, y };
+        glyph.draw(DrawSettings::unhinted(Size::new(size), LocationRef::default()), &mut pen).ok()?;
+        pen.path.finish()
+    }
+
     /// Its numbers.
     pub fn measures(&self) -> Measures {
         let m = self.font.metrics(Size::unscaled(), LocationRef::default());
@@ -101,5 +111,34 @@ impl Face {
         let font = FontRef::new(&part).map_err(|why| wrong(why.to_string()))?;
         let outlines = font.table_data(Tag::new(b"CFF ")).ok_or_else(|| wrong("it has no outlines".into()))?;
         Ok((outlines.as_bytes().to_vec(), remapper))
+    }
+}
+
+/// Draws an outline where a letter stands; fonts count upwards, pictures downwards.
+struct Pen {
+    path: PathBuilder,
+    x: f32,
+    y: f32,
+}
+
+impl OutlinePen for Pen {
+    fn move_to(&mut self, x: f32, y: f32) {
+        self.path.move_to(self.x + x, self.y - y);
+    }
+
+    fn line_to(&mut self, x: f32, y: f32) {
+        self.path.line_to(self.x + x, self.y - y);
+    }
+
+    fn quad_to(&mut self, cx: f32, cy: f32, x: f32, y: f32) {
+        self.path.quad_to(self.x + cx, self.y - cy, self.x + x, self.y - y);
+    }
+
+    fn curve_to(&mut self, ax: f32, ay: f32, bx: f32, by: f32, x: f32, y: f32) {
+        self.path.cubic_to(self.x + ax, self.y - ay, self.x + bx, self.y - by, self.x + x, self.y - y);
+    }
+
+    fn close(&mut self) {
+        self.path.close();
     }
 }
