@@ -164,7 +164,7 @@ mod tests {
         assert_eq!((models[1].images.to_str(), models[1].reference.clone()), (Some("j"), Some("r.onnx".into())));
         for (text, part) in [
             ("model\na\n", "no column \"images\""),
-            ("model,images\na\n", "expected"),
+            ("model,images\na\n", "line: 2"),
             ("model,images\n", "no model"),
             ("model,images\na,b\n,c\n", "line 3 names no model"),
         ] {
