@@ -123,7 +123,8 @@ fn drop_here(ui: &mut Ui) {
     inside.add_space(6.0);
     inside.label(RichText::new("Or drop your own files anywhere in this window").text_style(theme::strong()));
     inside.label(
-        RichText::new("Model: .onnx or Keras .h5 · Clean images: folder, .npz, MNIST, CIFAR, CSV").color(colors.weak),
+        RichText::new("Model: .onnx, Keras .h5 or .keras · Clean images: folder, .npz, MNIST, CIFAR, CSV")
+            .color(colors.weak),
     );
 }
 

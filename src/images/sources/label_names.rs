@@ -1,7 +1,8 @@
 //! Which label a word stands for, and what each label is called.
 //!
 //! A number is the label's index. Words are matched with a list of names where one is given or lies
-//! beside the images, else numbered in natural order.
+//! beside the images; else a number in front of each ("07 no entry") is taken for what it is, and other words are
+//! numbered in natural order.
 
 use super::Wanted;
 use crate::images::ImageError;
@@ -137,8 +138,10 @@ pub(super) fn of_words(
     let mut sorted: Vec<&String> = words.iter().collect();
     sorted.sort_by(|a, b| natural(a, b));
     let in_order = || sorted.iter().enumerate().map(|(i, &w)| (w.clone(), i)).collect();
+    let by_themselves =
+        || numbered(words).unwrap_or_else(|| (in_order(), sorted.iter().copied().cloned().collect::<Vec<_>>()));
     let Some(List { names, given }) = list(wanted, beside, &[])? else {
-        return Ok((in_order(), sorted.into_iter().cloned().collect()));
+        return Ok(by_themselves());
     };
     let lines: HashMap<String, usize> = names.iter().enumerate().rev().map(|(i, n)| (n.to_lowercase(), i)).collect();
     let matched: Option<HashMap<String, usize>> =
@@ -152,8 +155,40 @@ pub(super) fn of_words(
             names.len(),
             words.len()
         ))),
-        (None, None) => Ok((in_order(), sorted.into_iter().cloned().collect())),
+        (None, None) => Ok(by_themselves()),
     }
+}
+
+/// Labels and names of words that each begin with a number of their own: "07 no entry". Numbers without a gap, from 0 or 1, only
+/// give the order; with gaps they are labels where they are written as such, "03" and "07": "2-door" and "4-door" are names.
+fn numbered(words: &BTreeSet<String>) -> Option<(HashMap<String, usize>, Vec<String>)> {
+    let mut found = Vec::with_capacity(words.len());
+    for word in words {
+        let digits = word.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, name) = word.split_at(digits);
+        let name = name.strip_prefix([' ', '_', '-', '.', ':'])?.trim_start_matches([' ', '_', '-', '.', ':']);
+        if name.is_empty() {
+            return None;
+        }
+        found.push((word, number.parse::<usize>().ok().filter(|n| *n < MAX_LABELS)?, number, name));
+    }
+    found.sort_by_key(|f| f.1);
+    if found.windows(2).any(|two| two[0].1 == two[1].1) {
+        return None;
+    }
+    let (first, last) = (found.first()?, found.last()?);
+    let padded = found.iter().all(|f| f.2.len() == first.2.len()) && first.2.len() > 1 && first.2.starts_with('0');
+    let from = match (first.1, last.1 + 1 - first.1 == found.len(), padded) {
+        (0 | 1, true, _) => first.1,
+        (_, false, true) => 0,
+        _ => return None,
+    };
+    let mut names: Vec<String> = (0..=last.1 - from).map(|label| label.to_string()).collect();
+    let labels = found.into_iter().map(|(word, number, _, name)| {
+        names[number - from] = name.to_owned();
+        (word.clone(), number - from)
+    });
+    Some((labels.collect(), names))
 }
 
 fn as_number(word: &str) -> Option<u64> {
@@ -196,6 +231,24 @@ mod tests {
         std::fs::write(dir.path().join("classes.txt"), "bird\nDog\nCat\n\n").unwrap();
         let (labels, names) = of_words(&words, &Wanted::default(), dir.path()).unwrap();
         assert_eq!((labels["cat"], labels["dog"], names.len()), (2, 1, 3));
+    }
+
+    #[test]
+    fn a_number_in_front_of_a_name_is_the_label_and_no_part_of_the_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |words: &[&str]| of_words(&set(words), &Wanted::default(), dir.path()).unwrap();
+        let (labels, names) = of(&["0 stop", "1 yield", "2_no_entry"]);
+        assert_eq!((labels["2_no_entry"], names), (2, vec!["stop".to_owned(), "yield".into(), "no_entry".into()]));
+        let (labels, names) = of(&["01.cat", "02.dog"]);
+        assert_eq!((labels["01.cat"], labels["02.dog"], names), (0, 1, vec!["cat".to_owned(), "dog".into()]));
+        let (labels, names) = of(&["03 stop", "07 no entry"]);
+        assert_eq!((labels["03 stop"], labels["07 no entry"], names.len()), (3, 7, 8));
+        assert_eq!((names[7].as_str(), names[4].as_str()), ("no entry", "4"));
+        for words in [["2-door", "4-door"], ["3d", "4x4"], ["0 a", "0 b"], ["00", "01 x"]] {
+            let (labels, names) = of(&words);
+            assert_eq!((labels[words[0]], labels[words[1]]), (0, 1));
+            assert_eq!(names, words);
+        }
     }
 
     #[test]
