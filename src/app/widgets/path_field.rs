@@ -51,7 +51,11 @@ pub fn path_field(
             .margin(egui::Margin::symmetric(8, 5))
             .align(egui::Align2::LEFT_CENTER)
             .min_size(egui::vec2(0.0, 28.0));
-        let response = ui.add(edit).labelled_by(name.id);
+        let mut response = ui.add(edit).labelled_by(name.id);
+        // The field shows the beginning of a long path, and the file's name is at its end.
+        if !text.is_empty() && !response.has_focus() {
+            response = response.on_hover_text(text.as_str());
+        }
         if response.lost_focus() {
             commands.send(Command::Understand);
         }

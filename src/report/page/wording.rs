@@ -65,7 +65,7 @@ pub const METHOD: [&str; 5] = [
 
 /// The papers behind the methods.
 pub const PAPERS: [&str; 3] = [
-    "PoisDetc: detection of poisoned classifiers by their loss vectors, 2020. https://github.com/annoymousLink/PoisDetc-Code",
+    "PoisDetc, source code, 2020. https://github.com/annoymousLink/PoisDetc-Code",
     "B. Wang et al., Neural Cleanse: identifying and mitigating backdoor attacks in neural networks. IEEE Symposium on \
      Security and Privacy, 2019.",
     "G. Shen et al., Backdoor scanning for deep neural networks through K-Arm optimization. ICML, 2021.",
