@@ -13,7 +13,7 @@ use super::screens::log_view;
 use super::screens::open::Open;
 use super::screens::repair::RepairScreen;
 use super::theme::{self, Colors};
-use super::widgets::{progress_bar, weak, zoom_view};
+use super::widgets::{progress_bar, weak};
 use super::words;
 use crate::report::page::Kind;
 use egui::{
@@ -58,7 +58,7 @@ impl App {
         if self.log.0 {
             log_view(ui.ctx(), &mut self.commands);
         }
-        zoom_view(ui.ctx(), &mut self.pictures);
+        self.pictures.show_enlarged(ui.ctx());
         CentralPanel::default()
             .frame(Frame::NONE.fill(colors.ground).inner_margin(Margin { left: 18, right: 18, top: 14, bottom: 10 }))
             .show(ui, |ui| self.screen(ui));

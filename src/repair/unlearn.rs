@@ -37,6 +37,8 @@ const RATES: [f64; 6] = [0.0004, 0.0006, 0.001, 0.002, 0.002, 0.002];
 /// So many rounds are done though nothing that is found works any more, as long as accuracy is at most half of what may be
 /// lost lower: the attacker's own mark outlives what is found of it (docs/repairs.md).
 const WHILE_AFFORDABLE: usize = 2;
+/// So many, where no accuracy is lost at all.
+const WHILE_FREE: usize = 4;
 /// Share of a round that the search takes.
 const SEARCH: f32 = 0.3;
 /// Share of the pictures of a batch that are stamped (BackdoorBench: a fifth; the trigger is inexact here).
@@ -51,7 +53,7 @@ const TARGETS: f32 = 0.2;
 /// Euclidean length of the additive patterns, and how many are searched in every round for each trigger.
 const RADIUS: f64 = 2.0;
 const PATTERNS: usize = 2;
-/// Added to the infected labels' logits in the loss for each round that the trigger outlives after so many gentle ones: the
+/// Added to the infected labels' logits in the loss for each round after so many gentle ones: the
 /// model has to answer without that head start (logit adjustment, Menon et al., ICLR 2021). Poisoned training pictures
 /// made the infected label too frequent, and a weak model then takes for it what it is unsure of.
 const HEAD_START: f32 = 0.5;
@@ -105,7 +107,8 @@ impl Repair for Unlearning {
             }
             let works = left.worst_asr().is_some_and(|asr| asr > SPARE * problem.aim.asr);
             let lost = problem.before.accuracy - left.accuracy;
-            let affordable = round < WHILE_AFFORDABLE && lost <= 0.5 * problem.aim.accuracy_loss;
+            let affordable = (round < WHILE_AFFORDABLE && lost <= 0.5 * problem.aim.accuracy_loss)
+                || (round < WHILE_FREE && lost <= 0.0);
             if !(works || affordable) {
                 break;
             }

@@ -32,12 +32,12 @@ struct Line<'a> {
 impl Batch {
     /// How many models have this verdict; `None` counts those that could not be audited.
     pub fn count(&self, verdict: Option<Verdict>) -> usize {
-        self.done.iter().filter(|done| done.row.verdict == verdict).count()
+        overview::count(&self.done, verdict)
     }
 
     /// "2 infected, 1 suspicious, 40 without evidence, 1 not audited".
     pub fn sums(&self) -> String {
-        overview::sums(self)
+        overview::sums(&self.done)
     }
 
     /// One line of JSON a model.
@@ -69,8 +69,8 @@ pub fn batch(path: &Path, folder: &Path, settings: &Settings, monitor: &Monitor)
         for done in &batch.done {
             report(folder, done)?;
         }
-        write_whole(&folder.join("summary.csv"), overview::csv(&batch).as_bytes())?;
-        write_whole(&folder.join("overview.html"), overview::html(&batch).as_bytes())?;
+        write_whole(&folder.join("summary.csv"), overview::csv(&batch.done).as_bytes())?;
+        write_whole(&folder.join("overview.html"), overview::html(&batch.done).as_bytes())?;
     }
     Ok(batch)
 }
@@ -94,4 +94,35 @@ fn report(folder: &Path, done: &Done) -> Result<(), ReportError> {
 fn is_newer(file: &Path, than: &Path) -> bool {
     let time = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
     matches!((time(file), time(than)), (Some(file), Some(than)) if file >= than)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::report::example;
+    use crate::zoo::{Entry, Row};
+
+    #[test]
+    fn each_model_is_one_line_of_json() {
+        let entry = Entry {
+            model: "models/a.onnx".into(),
+            images: "i".into(),
+            truth: String::new(),
+            target_labels: Vec::new(),
+            reference: None,
+        };
+        let done = |row| Done { name: "a".into(), model: entry.model.clone(), row };
+        let batch = Batch {
+            done: vec![done(Row::of(&entry, &example::audit())), done(Row::failed(&entry, "no such file".into()))],
+        };
+        let lines: Vec<serde_json::Value> =
+            batch.lines().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((lines[0]["verdict"].as_str(), lines[0]["named"][0].as_u64()), (Some("infected"), Some(1)));
+        assert_eq!(
+            (lines[1]["error"].as_str(), lines[1]["path"].as_str()),
+            (Some("no such file"), Some("models/a.onnx"))
+        );
+        assert_eq!((batch.count(Some(Verdict::Infected)), batch.count(None)), (1, 1));
+    }
 }

@@ -1,6 +1,5 @@
 //! All models of a batch on one page, and as a table. What strangers wrote (names, paths, reasons) is escaped.
 
-use super::batch::Batch;
 use super::run::Done;
 use crate::audit::Verdict;
 use crate::report::svg::escaped;
@@ -19,7 +18,7 @@ pub(super) fn page_of(name: &str) -> String {
 }
 
 /// The page; the models that need looking at come first.
-pub(super) fn html(batch: &Batch) -> String {
+pub(super) fn html(all: &[Done]) -> String {
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" \
          content=\"{POLICY}\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -27,11 +26,11 @@ pub(super) fn html(batch: &Batch) -> String {
          <p>\"{}\" is not a proof that a model is harmless; each report says what was not examined.</p>\n<table>\n\
          <tr><th>Model</th><th>Verdict</th><th>Labels</th><th class=\"n\">Works on</th><th class=\"n\">Size</th>\
          <th class=\"n\">Time</th></tr>\n",
-        words::counted(batch.done.len(), "audited model", "audited models"),
-        escaped(&sums(batch)),
+        words::counted(all.len(), "audited model", "audited models"),
+        escaped(&sums(all)),
         escaped(words::verdict(Verdict::NoEvidence)),
     );
-    let mut order: Vec<&Done> = batch.done.iter().collect();
+    let mut order: Vec<&Done> = all.iter().collect();
     // Stable: within a verdict the manifest's order stays.
     order.sort_by_key(|done| match done.row.verdict {
         Some(Verdict::Infected) => 0,
@@ -83,9 +82,14 @@ fn labels(done: &Done) -> String {
     named.chain(row.suspected.iter().map(|label| format!("{label}?"))).collect::<Vec<_>>().join(", ")
 }
 
+/// How many models have this verdict; `None` counts those that could not be audited.
+pub(super) fn count(all: &[Done], verdict: Option<Verdict>) -> usize {
+    all.iter().filter(|done| done.row.verdict == verdict).count()
+}
+
 /// "2 infected, 1 suspicious, 40 without evidence, 1 not audited".
-pub(super) fn sums(batch: &Batch) -> String {
-    let count = |verdict| batch.count(verdict);
+pub(super) fn sums(all: &[Done]) -> String {
+    let count = |verdict| count(all, verdict);
     format!(
         "{} infected, {} suspicious, {} without evidence, {} not audited",
         count(Some(Verdict::Infected)),
@@ -110,11 +114,11 @@ fn address(name: &str) -> String {
 }
 
 /// One line a model, comma separated, with a heading.
-pub(super) fn csv(batch: &Batch) -> String {
+pub(super) fn csv(all: &[Done]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let heading = ["name", "path", "sha256", "verdict", "labels", "asr", "size", "seconds", "error"];
     let mut whole = writer.write_record(heading).is_ok();
-    for done in &batch.done {
+    for done in all {
         let row = &done.row;
         let rate = |share: Option<f32>| share.map_or_else(String::new, |share| format!("{share:.4}"));
         let verdict = row.verdict.map_or("", words::verdict);
@@ -160,20 +164,18 @@ mod tests {
         Done { name: name.into(), model: entry.model.clone(), row: row(&entry) }
     }
 
-    fn batch() -> Batch {
+    fn three() -> [Done; 3] {
         let quiet = |entry: &Entry| Row { verdict: Some(Verdict::NoEvidence), ..Row::of(entry, &example::audit()) };
-        Batch {
-            done: vec![
-                done("quiet", quiet),
-                done("=<b>&\"x", |entry| Row::of(entry, &example::audit())),
-                done("broken", |entry| Row::failed(entry, "no <such> file".into())),
-            ],
-        }
+        [
+            done("quiet", quiet),
+            done("=<b>&\"x", |entry| Row::of(entry, &example::audit())),
+            done("broken", |entry| Row::failed(entry, "no <such> file".into())),
+        ]
     }
 
     #[test]
     fn what_strangers_wrote_is_escaped_and_the_worst_comes_first() {
-        let page = html(&batch());
+        let page = html(&three());
         assert!(!page.contains("<b>") && !page.contains("<such>"), "{page}");
         assert!(page.contains("href=\"./%3D%3Cb%3E%26%22x.html\""), "{page}");
         assert!(page.contains("1 infected, 0 suspicious, 1 without evidence, 1 not audited"), "{page}");
@@ -184,19 +186,8 @@ mod tests {
 
     #[test]
     fn a_table_has_a_line_a_model_and_no_formula() {
-        let table = csv(&batch());
+        let table = csv(&three());
         assert_eq!(table.lines().count(), 4);
         assert!(table.contains("'=<b>&") && table.contains("no <such> file"), "{table}");
-    }
-
-    #[test]
-    fn each_model_is_one_line_of_json() {
-        let lines = batch().lines();
-        let parsed: Vec<serde_json::Value> =
-            lines.lines().map(|line| serde_json::from_str(line).unwrap_or_default()).collect();
-        assert_eq!(parsed.len(), 3);
-        assert_eq!((parsed[1]["verdict"].as_str(), parsed[1]["named"][0].as_u64()), (Some("infected"), Some(1)));
-        assert_eq!(parsed[2]["error"], "no <such> file");
-        assert_eq!(parsed[0]["path"], "models/quiet.onnx");
     }
 }

@@ -18,7 +18,6 @@ pub use progress::progress_bar;
 pub use repair_plot::{repair_legend, repair_plot};
 pub use trouble::trouble;
 pub use verdict::{badge, meaning, symbol};
-pub use zoom::zoom_view;
 
 use super::command::{Command, Commands};
 use super::theme::Colors;

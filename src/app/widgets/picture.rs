@@ -1,9 +1,11 @@
 //! Small pictures, enlarged without smoothing so that every pixel of a trigger can be seen.
 //! Each becomes a texture once.
 
-use super::zoom::{Zoom, pixel};
+use super::zoom::{Zoom, pixel, zoom_view};
 use crate::detect::Picture;
-use egui::{Color32, ColorImage, Image, Response, Sense, TextureHandle, TextureOptions, Ui, load::SizedTexture, vec2};
+use egui::{
+    Color32, ColorImage, Context, Image, Response, Sense, TextureHandle, TextureOptions, Ui, load::SizedTexture, vec2,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -33,7 +35,7 @@ pub enum Part {
 pub struct Pictures {
     textures: HashMap<(u64, Part), (TextureHandle, Arc<ColorImage>)>,
     /// The one that is enlarged.
-    pub zoom: Option<Zoom>,
+    zoom: Option<((u64, Part), Zoom)>,
 }
 
 impl Pictures {
@@ -67,15 +69,17 @@ impl Pictures {
         let response = ui.add(image.sense(Sense::click()));
         let under = response.hover_pos().and_then(|at| pixel(at, response.rect, pixels));
         if response.clicked() {
-            self.zoom = Some(Zoom::of(alt, (version, part), pixels.size));
+            self.zoom = Some(((version, part), Zoom::of(alt, pixels.size)));
         }
         let hint = "Click to enlarge";
         response.on_hover_text(under.map_or_else(|| hint.into(), |value| format!("{value}\n{hint}")))
     }
 
-    /// A texture and its pixels.
-    pub(super) fn of(&self, key: (u64, Part)) -> Option<(&TextureHandle, &Arc<ColorImage>)> {
-        self.textures.get(&key).map(|(texture, pixels)| (texture, pixels))
+    /// Draws the one that is enlarged, if any, in a window of its own.
+    pub fn show_enlarged(&mut self, ctx: &Context) {
+        let Some((key, zoom)) = self.zoom.take() else { return };
+        let Some((texture, pixels)) = self.textures.get(&key) else { return };
+        self.zoom = zoom_view(ctx, zoom, texture.id(), pixels).map(|zoom| (key, zoom));
     }
 }
 

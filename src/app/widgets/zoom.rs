@@ -1,9 +1,8 @@
 //! One picture enlarged by whole numbers, with the value of the pixel under the pointer.
 
-use super::picture::Pictures;
 use super::weak;
 use crate::app::theme::Colors;
-use egui::{Align2, Color32, ColorImage, Context, Image, Pos2, Rect, Sense, load::SizedTexture, vec2};
+use egui::{Align2, Color32, ColorImage, Context, Image, Pos2, Rect, Sense, TextureId, load::SizedTexture, vec2};
 
 /// Pixels of the screen a pixel of the picture takes.
 const FACTORS: std::ops::RangeInclusive<usize> = 1..=32;
@@ -15,8 +14,6 @@ const WANTED: usize = 448;
 pub struct Zoom {
     /// What it shows.
     pub alt: String,
-    /// Its key among the textures.
-    pub key: (u64, super::Part),
     /// By how much.
     pub factor: usize,
     /// The value under the pointer.
@@ -25,17 +22,14 @@ pub struct Zoom {
 
 impl Zoom {
     /// A picture of this size, about as large as the window has room for.
-    pub fn of(alt: &str, key: (u64, super::Part), [width, height]: [usize; 2]) -> Self {
+    pub fn of(alt: &str, [width, height]: [usize; 2]) -> Self {
         let factor = (WANTED / width.max(height).max(1)).clamp(*FACTORS.start(), *FACTORS.end());
-        Self { alt: alt.into(), key, factor, under: None }
+        Self { alt: alt.into(), factor, under: None }
     }
 }
 
-/// Draws what is enlarged in a window of its own.
-pub fn zoom_view(ctx: &Context, pictures: &mut Pictures) {
-    let Some(mut zoom) = pictures.zoom.take() else { return };
-    let Some((texture, pixels)) = pictures.of(zoom.key) else { return };
-    let (texture, pixels) = (texture.id(), pixels.clone());
+/// Draws what is enlarged in a window of its own; `None` once that is closed.
+pub fn zoom_view(ctx: &Context, mut zoom: Zoom, texture: TextureId, pixels: &ColorImage) -> Option<Zoom> {
     let mut open = true;
     let room = ctx.content_rect();
     let window = egui::Window::new("Picture").open(&mut open).resizable(false).collapsible(false);
@@ -58,12 +52,10 @@ pub fn zoom_view(ctx: &Context, pictures: &mut Pictures) {
         egui::ScrollArea::both().max_width(wide).max_height(room.height() * 0.7).show(ui, |ui| {
             let image = Image::from_texture(SizedTexture::new(texture, size)).sense(Sense::hover());
             let response = ui.add(image.alt_text(format!("{}, enlarged", zoom.alt)));
-            zoom.under = response.hover_pos().and_then(|at| pixel(at, response.rect, &pixels));
+            zoom.under = response.hover_pos().and_then(|at| pixel(at, response.rect, pixels));
         });
     });
-    if open {
-        pictures.zoom = Some(zoom);
-    }
+    open.then_some(zoom)
 }
 
 /// The values of the pixel under the pointer, in words.
