@@ -158,21 +158,15 @@ fn blended(problem: &Problem, unlearned: Best<'_>, pool: &Pool<'_>, monitor: &Mo
     let mild = MILD * problem.aim.asr;
     let mut trial = Trial::new(problem, "Share of the way from the suspect to the unlearned model");
     let end = Arc::new(unlearned.state.clone());
-    let outlived = pool.outlive(problem, &end.apply(problem.suspect)?, monitor)?;
+    let outlived = |change: &Change| pool.outlive(problem, &change.apply(problem.suspect)?, monitor);
     // Where no accuracy was lost there is none to win back, and all of the way is safer.
     let lost = unlearned.measured.accuracy < problem.before.accuracy;
-    let enough = mild.max(outlived + SPARE * problem.aim.asr);
     let mut taken = None;
     for share in BLENDS {
         let edit = Edit::Blend(end.clone(), share);
-        let change = edit.change(problem.suspect)?;
-        let (measured, _) = trial.add(format!("{:.0} %", 100.0 * share), edit, monitor)?;
-        if lost
-            && taken.is_none()
-            && share >= MILDEST
-            && measured.worst_asr().is_none_or(|asr| asr <= mild)
-            && pool.outlive(problem, &change.apply(problem.suspect)?, monitor)? <= enough
-        {
+        let (measured, _) = trial.add(format!("{:.0} %", 100.0 * share), edit.clone(), monitor)?;
+        let may = lost && taken.is_none() && share >= MILDEST && measured.worst_asr().is_none_or(|asr| asr <= mild);
+        if may && outlived(&edit.change(problem.suspect)?)? <= mild.max(outlived(&end)? + SPARE * problem.aim.asr) {
             taken = Some(trial.latest());
         }
     }
