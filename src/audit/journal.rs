@@ -11,6 +11,7 @@ mod kept;
 
 use super::Order;
 use super::error::AuditError;
+use crate::model::hexadecimal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -49,8 +50,7 @@ impl Journal {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
         }
-        let name: String = digest.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-        Self { folder: Some(folder.join(name)) }
+        Self { folder: Some(folder.join(hexadecimal(&digest.finalize()[..12]))) }
     }
 
     /// What `work` gives, or gave before under the same key.

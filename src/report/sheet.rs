@@ -68,7 +68,7 @@ pub fn losses(audit: &Audit) -> String {
 }
 
 /// What a stranger wrote, as one harmless cell: neither a tab nor a formula.
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let text = harmless(text);
     let obeyed = text.trim_start().starts_with(['=', '+', '-', '@']);
     if obeyed { format!("'{text}") } else { text }

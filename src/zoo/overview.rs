@@ -2,6 +2,7 @@
 
 use super::run::Done;
 use crate::audit::Verdict;
+use crate::report::sheet;
 use crate::report::svg::escaped;
 use crate::report::words;
 use std::fmt::Write;
@@ -65,21 +66,11 @@ fn line(done: &Done, page: &mut String) {
          <td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
         escaped(&done.model.display().to_string()),
         escaped(&verdict),
-        escaped(&labels(done)),
+        escaped(&row.labels()),
         rate(row.asr),
         rate(row.size),
         escaped(&words::duration(row.seconds))
     );
-}
-
-/// "8, 4 becomes 7, 3?": infected labels, those that are only suspicious with a question mark.
-fn labels(done: &Done) -> String {
-    let row = &done.row;
-    let named = row.named.iter().map(|label| match row.pairs.iter().find(|(_, target)| target == label) {
-        Some((source, target)) => format!("{source} becomes {target}"),
-        None => label.to_string(),
-    });
-    named.chain(row.suspected.iter().map(|label| format!("{label}?"))).collect::<Vec<_>>().join(", ")
 }
 
 /// How many models have this verdict; `None` counts those that could not be audited.
@@ -124,27 +115,21 @@ pub(super) fn csv(all: &[Done]) -> String {
         let verdict = row.verdict.map_or("", words::verdict);
         whole &= writer
             .write_record([
-                &harmless_cell(&done.name),
-                &harmless_cell(&done.model.display().to_string()),
+                &sheet::cell(&done.name),
+                &sheet::cell(&done.model.display().to_string()),
                 &row.sha256,
                 verdict,
-                &labels(done),
+                &row.labels(),
                 &rate(row.asr),
                 &rate(row.size),
                 &format!("{:.1}", row.seconds),
-                &harmless_cell(row.error.as_deref().unwrap_or_default()),
+                &sheet::cell(row.error.as_deref().unwrap_or_default()),
             ])
             .is_ok();
     }
     // Writing to memory cannot fail; a half table would be worse than none.
     let bytes = writer.into_inner().unwrap_or_default();
     if whole { String::from_utf8_lossy(&bytes).into_owned() } else { String::new() }
-}
-
-/// Text that no spreadsheet takes for a formula.
-fn harmless_cell(text: &str) -> String {
-    let text = words::harmless(text);
-    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
 }
 
 #[cfg(test)]

@@ -103,6 +103,15 @@ impl Row {
         }
     }
 
+    /// "8, 4 becomes 7, 3?": infected labels, those that are only suspicious with a question mark.
+    pub fn labels(&self) -> String {
+        let named = self.named.iter().map(|label| match self.pairs.iter().find(|(_, target)| target == label) {
+            Some((source, target)) => format!("{source} becomes {target}"),
+            None => label.to_string(),
+        });
+        named.chain(self.suspected.iter().map(|label| format!("{label}?"))).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether exactly the labels of the truth were named; `None` for a model that is not infected.
     pub fn named_rightly(&self) -> Option<bool> {
         let mut targets = self.targets.clone();

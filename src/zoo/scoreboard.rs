@@ -116,12 +116,6 @@ fn cells(row: &Row) -> [String; 9] {
         (None, Some(why)) => format!("not audited: {why}"),
         (None, None) => none(),
     };
-    let label = |label: &usize| match row.pairs.iter().find(|(_, target)| target == label) {
-        Some((source, target)) => format!("{source} becomes {target}"),
-        None => label.to_string(),
-    };
-    let mut named: Vec<String> = row.named.iter().map(label).collect();
-    named.extend(row.suspected.iter().map(|label| format!("{label}?")));
     let right = match (row.infected, row.verdict) {
         (Some(true), Some(_)) => Some(row.named_rightly() == Some(true)),
         (Some(false), Some(verdict)) => Some(verdict == Verdict::NoEvidence),
@@ -131,7 +125,7 @@ fn cells(row: &Row) -> [String; 9] {
     let p = row.p.map_or_else(none, |p| format!("{p:.1e}"));
     let rate = |share: Option<f32>| share.map_or_else(none, words::percent);
     let seconds = format!("{:.0}", row.seconds);
-    [row.model.clone(), row.truth.clone(), verdict, named.join(", "), right, rate(row.asr), rate(row.size), p, seconds]
+    [row.model.clone(), row.truth.clone(), verdict, row.labels(), right, rate(row.asr), rate(row.size), p, seconds]
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::app::known::Known;
 use crate::app::repairing::Repairing;
 use crate::app::saving::Saving;
 use crate::app::theme::{self, Colors};
-use crate::app::widgets::{Pictures, badge, heading, repair_legend, repair_plot, trouble, weak};
+use crate::app::widgets::{Pictures, TypedPath, badge, heading, repair_legend, repair_plot, trouble, weak};
 use crate::app::words;
 use crate::audit::Verdict;
 use crate::audit::repairing::RepairReport;
@@ -123,18 +123,14 @@ impl Repaired<'_> {
             None => {}
         }
         if let Some(typed) = &self.repair.typed {
-            weak(ui, "No file dialog could be opened here. Type where the repaired model should go");
-            let mut text = typed.clone();
-            ui.horizontal(|ui| {
-                let name = ui.label("Export to");
-                let field = egui::TextEdit::singleline(&mut text).desired_width(ui.available_width() - 130.0);
-                if ui.add(field).labelled_by(name.id).changed() {
-                    commands.send(Command::TypeExport(text.clone()));
-                }
-                if ui.button("Export here").on_hover_text("Write the repaired model to this path").clicked() {
-                    commands.send(Command::ExportTyped);
-                }
-            });
+            let field = TypedPath {
+                asks: "Type where the repaired model should go",
+                label: "Export to",
+                button: ("Export here", "Write the repaired model to this path"),
+                typed: &Command::TypeExport,
+                done: Command::ExportTyped,
+            };
+            field.ui(ui, typed, commands);
         }
     }
 

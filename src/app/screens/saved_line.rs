@@ -3,7 +3,7 @@
 use crate::app::command::{Command, Commands};
 use crate::app::saving::{Output, PlotKind, Saving};
 use crate::app::theme;
-use crate::app::widgets::{trouble, weak};
+use crate::app::widgets::{TypedPath, trouble};
 use crate::report::page::Kind;
 use egui::{Label, RichText, Ui};
 
@@ -48,16 +48,12 @@ pub fn saved_line(ui: &mut Ui, saving: &Saving, commands: &mut Commands) {
         }
     }
     let Some((output, typed)) = &saving.typed else { return };
-    weak(ui, "No file dialog could be opened here. Type where it should go");
-    let mut text = typed.clone();
-    ui.horizontal(|ui| {
-        let name = ui.label("Save to");
-        let field = egui::TextEdit::singleline(&mut text).desired_width(ui.available_width() - 130.0);
-        if ui.add(field).labelled_by(name.id).changed() {
-            commands.send(Command::TypePath(*output, text.clone()));
-        }
-        if ui.button("Save here").on_hover_text("Write it to this path").clicked() {
-            commands.send(Command::SaveTyped);
-        }
-    });
+    let field = TypedPath {
+        asks: "Type where it should go",
+        label: "Save to",
+        button: ("Save here", "Write it to this path"),
+        typed: &|text| Command::TypePath(*output, text),
+        done: Command::SaveTyped,
+    };
+    field.ui(ui, typed, commands);
 }

@@ -7,6 +7,7 @@ mod picture;
 mod progress;
 mod repair_plot;
 mod trouble;
+mod typed_path;
 mod verdict;
 mod zoom;
 
@@ -17,6 +18,7 @@ pub use picture::{Part, Pictures, close_up, plain, trigger};
 pub use progress::progress_bar;
 pub use repair_plot::{repair_legend, repair_plot};
 pub use trouble::trouble;
+pub use typed_path::TypedPath;
 pub use verdict::{badge, meaning, symbol};
 
 use super::command::{Command, Commands};
