@@ -320,3 +320,23 @@ fn a_zoo_is_judged_and_goes_on_where_it_was() {
     let board = fs::read_to_string(Path::new(&at("out")).join("scoreboard.md")).unwrap();
     assert!(board.contains("| signs-honest | clean | No evidence found |"), "{board}");
 }
+
+#[test]
+fn manual_pages_and_completions_know_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = run(["manual".as_ref(), "--out".as_ref(), folder.path().as_os_str()]);
+    assert_eq!((ended.status, ended.out.as_str()), (0, ""), "{}", ended.err);
+    let page = fs::read_to_string(folder.path().join("poisdetc-audit.1")).unwrap();
+    assert!(page.contains(".SH NAME") && page.contains("reference") && page.contains("Exit status"), "{page}");
+    for shell in ["bash", "fish", "zsh"] {
+        let ended = run(["completions", shell]);
+        assert_eq!(ended.status, 0, "{}", ended.err);
+        for word in ["audit", "repair", "report", "batch"] {
+            assert!(ended.out.contains(word), "{shell}: no {word}");
+        }
+    }
+    let file = folder.path().join("poisdetc.1").join("below-a-file");
+    let ended = run(["manual".as_ref(), "--out".as_ref(), file.as_os_str()]);
+    assert_eq!(ended.status, 1);
+    assert!(ended.err.starts_with("error: The manual pages cannot be written to "), "{}", ended.err);
+}

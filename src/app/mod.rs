@@ -54,8 +54,10 @@ use strengths::Strengths;
 use understanding::Understanding;
 use widgets::Pictures;
 
-/// What the window's saved state and its desktop entry are found under.
+/// What the window's saved state is found under.
 const APP_ID: &str = "poisdetc";
+/// Names the desktop file and the icon that belong to the window (packaging/linux).
+const DESKTOP_ID: &str = "io.github.poisdetc.PoisDetc";
 
 /// The program behind the window.
 pub struct App {
@@ -283,7 +285,7 @@ pub fn open_window(order: Option<Order>) -> Result<(), String> {
     let folder = eframe::storage_dir(APP_ID);
     log::keep_log(folder.as_deref());
     let mut viewport = egui::ViewportBuilder::default()
-        .with_app_id(APP_ID)
+        .with_app_id(DESKTOP_ID)
         .with_title("PoisDetc")
         .with_inner_size([1280.0, 900.0])
         .with_min_inner_size([1000.0, 640.0]);

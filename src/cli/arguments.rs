@@ -71,6 +71,11 @@ Examples:
 
 Exit status: 0 all were audited, whatever was found, 1 some could not be, 2 wrong use, 130 stopped.";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  poisdetc completions bash > ~/.local/share/bash-completion/completions/poisdetc
+  poisdetc completions fish > ~/.config/fish/completions/poisdetc.fish";
+
 /// Finds out whether an image classifier was poisoned (backdoored), and shows the trigger.
 ///
 /// Without a command the window is opened; where there is no display, the bundled sample is audited in the
@@ -106,6 +111,26 @@ pub enum Command {
     /// Audit many models of a list, one JSON line each, with a table and a page of them all
     #[command(after_help = BATCH_EXAMPLES)]
     Batch(BatchArguments),
+    /// Print what a shell needs to complete this program's commands
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArguments),
+    /// Write this program's manual pages
+    Manual(ManualArguments),
+}
+
+/// `poisdetc completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArguments {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `poisdetc manual`.
+#[derive(Debug, Args)]
+pub struct ManualArguments {
+    /// The folder; pages that are there already are replaced
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
 }
 
 /// `poisdetc audit`.

@@ -12,6 +12,7 @@ mod inspect;
 mod interrupt;
 mod lab;
 mod lab_arguments;
+mod manual;
 mod overrule;
 mod panics;
 mod progress;
@@ -44,6 +45,8 @@ pub fn main() -> std::process::ExitCode {
         Some(Command::Lab(order)) => lab::run(order),
         Some(Command::Zoo(order)) => zoo::run(&order),
         Some(Command::Batch(order)) => zoo::batch(&order),
+        Some(Command::Completions(order)) => manual::complete(&order),
+        Some(Command::Manual(order)) => manual::write(&order),
     });
     let exit = done.unwrap_or_else(|why| {
         terminal::complain(&why);
