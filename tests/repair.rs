@@ -8,7 +8,7 @@ use poisdetc::images::{self, Wanted};
 use poisdetc::model::graph::{Binary, Op};
 use poisdetc::model::{self, Change, Classifier, Overwrite, Preprocessing};
 use poisdetc::progress::Monitor;
-use program::{Ended, command, ended, sample};
+use program::{Disk, Ended, command, ended, sample};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -426,27 +426,4 @@ fn a_stop_in_the_second_audit_keeps_the_file_and_says_that_it_was_not_examined()
 #[cfg(unix)]
 fn interrupt(id: u32) {
     assert!(Command::new("sh").args(["-c", &format!("kill -INT {id}")]).status().unwrap().success());
-}
-
-/// A small disk of its own, where one may be mounted.
-struct Disk {
-    folder: TempDir,
-}
-
-impl Disk {
-    fn mounted(options: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(folder.path()).output();
-        if !mount.is_ok_and(|end| end.status.success()) {
-            eprintln!("skipped: a small disk cannot be mounted here");
-            return None;
-        }
-        Some(Self { folder })
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.folder.path()).status();
-    }
 }

@@ -4,13 +4,12 @@ use super::arguments::{AuditArguments, Results};
 use super::exit::Exit;
 use super::progress::Moved;
 use super::watch::watch;
-use super::{table, terminal};
+use super::{results, table, terminal};
 use crate::audit::{self, Audit, AuditError, Event, Order};
 use crate::images::ImageError;
 use crate::progress::Monitor;
-use crate::report::{json, pictures, write_whole};
+use crate::report::{json, pictures};
 use anyhow::Result;
-use std::path::Path;
 use std::sync::mpsc::channel;
 
 /// Does what was typed.
@@ -25,23 +24,20 @@ pub fn run(arguments: &AuditArguments) -> Result<Exit> {
 ///
 /// # Errors
 /// One sentence.
-pub fn carry_out(order: Order, results: &Results) -> Result<Exit> {
-    let Some(audit) = audited(order, results.quiet)? else {
+pub fn carry_out(order: Order, wanted: &Results) -> Result<Exit> {
+    results::check(wanted.json.as_deref())?;
+    let Some(audit) = audited(order, wanted.quiet)? else {
         terminal::remark("Stopped before the model and the images were understood; nothing is known yet");
         return Ok(Exit::Stopped);
     };
-    let to_stdout = results.json.as_deref() == Some(Path::new("-"));
-    match &results.json {
-        Some(_) if to_stdout => terminal::print(&json::text(&audit))?,
-        Some(file) => write_whole(file, json::text(&audit).as_bytes())?,
-        None => {}
-    }
-    if !to_stdout {
-        terminal::print(&if results.quiet { table::headline(&audit) } else { table::text(&audit, results.all) })?;
-    }
-    if let Some(folder) = &results.out {
+    results::deliver(
+        wanted.json.as_deref(),
+        || json::text(&audit),
+        || if wanted.quiet { table::headline(&audit) } else { table::text(&audit, wanted.all) },
+    )?;
+    if let Some(folder) = &wanted.out {
         let files = pictures::write(&audit, folder)?;
-        if !results.quiet {
+        if !wanted.quiet {
             let folder = terminal::harmless(&folder.display().to_string());
             terminal::remark(&match files.len() {
                 0 => format!("No trigger was searched for, so there are no pictures in {folder}"),

@@ -20,6 +20,7 @@ mod repair;
 mod repair_arguments;
 mod repair_table;
 mod report;
+mod results;
 mod sample;
 mod table;
 mod terminal;

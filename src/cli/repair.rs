@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::progress::Moved;
 use super::repair_arguments::RepairArguments;
 use super::repair_table;
+use super::results;
 use super::terminal;
 use super::watch::watch;
 use crate::audit::repairing::{
@@ -11,7 +12,7 @@ use crate::audit::repairing::{
 };
 use crate::audit::{self, AuditError, Event};
 use crate::progress::Monitor;
-use crate::report::{earlier, repair_json, write_whole};
+use crate::report::{earlier, repair_json};
 use anyhow::Result;
 use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
@@ -24,13 +25,14 @@ const AUDITED: f32 = 0.4;
 /// # Errors
 /// One sentence.
 pub fn run(arguments: &RepairArguments) -> Result<Exit> {
+    results::check(arguments.json.as_deref())?;
     let Some(images) = &arguments.images else { return without_images(arguments) };
     let Some(report) = repaired(arguments, images)? else {
         terminal::remark("Stopped; no repaired model was written");
         return Ok(Exit::Stopped);
     };
-    tell(
-        arguments,
+    results::deliver(
+        arguments.json.as_deref(),
         || repair_json::text(&report),
         || if arguments.quiet { repair_table::headline(&report) } else { repair_table::text(&report) },
     )?;
@@ -40,22 +42,12 @@ pub fn run(arguments: &RepairArguments) -> Result<Exit> {
 /// Takes out what the weights alone tell, which takes a second.
 fn without_images(arguments: &RepairArguments) -> Result<Exit> {
     let report = repair_unseen(&arguments.unseen(), &Monitor::silent())?;
-    tell(
-        arguments,
+    results::deliver(
+        arguments.json.as_deref(),
         || repair_json::unseen(&report),
         || if arguments.quiet { repair_table::unseen_headline(&report) } else { repair_table::unseen(&report) },
     )?;
     Ok(Exit::NotClean)
-}
-
-/// Writes the JSON that was asked for, and prints the table unless the JSON took its place.
-fn tell(arguments: &RepairArguments, json: impl Fn() -> String, table: impl Fn() -> String) -> Result<()> {
-    match arguments.json.as_deref() {
-        Some(file) if file == Path::new("-") => return terminal::print(&json()),
-        Some(file) => write_whole(file, json().as_bytes())?,
-        None => {}
-    }
-    terminal::print(&table())
 }
 
 /// Repairs behind a progress line; `None` where it was stopped before anything was written.

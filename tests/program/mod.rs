@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use tempfile::TempDir;
 
 /// What the program said and how it ended.
 pub struct Ended {
@@ -53,4 +54,28 @@ pub fn shared() -> Option<PathBuf> {
     }
     eprintln!("skipped: the shared zoo is not at {}", folder.display());
     None
+}
+
+/// A small disk of its own, where one may be mounted.
+pub struct Disk {
+    pub folder: TempDir,
+}
+
+impl Disk {
+    /// With options of tmpfs; `None` with a line that says so where that is not allowed.
+    pub fn mounted(options: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(folder.path()).output();
+        if !mount.is_ok_and(|end| end.status.success()) {
+            eprintln!("skipped: a small disk cannot be mounted here");
+            return None;
+        }
+        Some(Self { folder })
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.folder.path()).status();
+    }
 }
