@@ -16,6 +16,39 @@
 //! model               a classifier as a differentiable graph; one reader a file format
 //! tensor   progress   operations candle lacks or gets wrong, seeds; how far, how long, stop
 //! ```
+//!
+//! A whole audit is [`audit::run`]. The floors below can be used by themselves; this opens the bundled sample, finds out how pictures
+//! have to be scaled for it, and searches the smallest mark that turns pictures into label 2:
+//!
+//! ```
+//! use candle_core::Device;
+//! use poisdetc::detect::Direction;
+//! use poisdetc::detect::neural_cleanse::{Hunt, Search, attack_success};
+//! use poisdetc::images::{self, Wanted};
+//! use poisdetc::model::{self, Classifier};
+//! use poisdetc::progress::Monitor;
+//! use poisdetc::tensor::Seed;
+//! use std::path::Path;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (sample, monitor) = (Path::new("assets/sample"), Monitor::silent());
+//! let suspect = model::open(&sample.join("signs-suspect.onnx"))?;
+//! let wanted = Wanted { channels: Some(suspect.input.channels), size: suspect.input.size, label_names: None };
+//! let signs = images::open(&sample.join("signs.npz"), &wanted, &monitor)?;
+//! let found = images::discover(&suspect, &signs, &Device::Cpu, &monitor)?;
+//! let suspect = Classifier::new(&suspect, found.candidates[0].preprocessing.clone(), &Device::Cpu)?;
+//!
+//! let parts = signs.split(0.4, Seed(1));
+//! let how = Search::quick();
+//! let mut hunt = Hunt::new(&suspect, &parts.search, Direction::all_to(2), &how, Seed(1))?;
+//! hunt.advance(how.steps, &monitor)?;
+//! let trigger = hunt.trigger().ok_or("no picture was tried")?;
+//! let (works, pictures) = attack_success(&suspect, &parts.held_out, &trigger, 64, &monitor)?;
+//! println!("covers {:.1} % and turns {:.0} % of {pictures}", 100.0 * trigger.size(), 100.0 * works);
+//! assert!(trigger.size() < 0.05 && works > 0.85);
+//! # Ok(())
+//! # }
+//! ```
 
 #[cfg(test)]
 extern crate self as poisdetc; // tests inside and outside share their hand-made audit
