@@ -5,6 +5,7 @@
 //! stickers: an evolving search that starts in the mark's place ends at them. In: a model, a trigger. Out: [`Block`]s, the best
 //! first.
 
+use super::dots::Dots;
 use super::{Counted, RepairError, Stamp};
 use crate::detect::Trigger;
 use crate::images::ImageSet;
@@ -13,11 +14,13 @@ use crate::progress::Monitor;
 use crate::tensor::{Random, Seed, answers, log_softmax};
 use candle_core::{Device, Tensor};
 
-/// Random blocks at the start; then so many generations of so many children of so many parents.
-const FIRST: usize = 150;
+/// Random blocks at the start; then so many generations of so many children of so many parents, half of them of colour and half
+/// of dots: dots that fit a model a little better would crowd out the attacker's plain square otherwise, which
+/// outlives them (docs/repairs.md).
+const FIRST: usize = 160;
 const GENERATIONS: usize = 8;
-const CHILDREN: usize = 40;
-const PARENTS: usize = 12;
+const CHILDREN: usize = 60;
+const PARENTS: usize = 16;
 /// Pictures a block is tried on, and blocks that are tried at once.
 const TRIED_ON: usize = 16;
 const AT_ONCE: usize = 4;
@@ -37,21 +40,19 @@ const LONGEST_SIDE: f32 = 10.0;
 /// Standard deviation of a change of colour.
 const RECOLOUR: f32 = 0.4;
 
-/// Share of the blocks at the start that are of dots.
-const SPECKLED: f32 = 0.35;
+/// Share of the random blocks that are of dots.
+const DOTTED: f32 = 0.4;
+/// The search begins at so many changes of the mark in dots, too: so far from it at most.
+const MARKS: usize = 20;
+const MARK_CHANGES: usize = 4;
 
-/// Pixels that are each 0 or 1 by chance.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Speckles {
-    seed: Seed,
-    /// Every channel has dots of its own; otherwise they are black and white.
-    coloured: bool,
-}
-
-impl Speckles {
-    fn random(random: &mut Random) -> Self {
-        Self { seed: Seed(random.below(usize::MAX) as u64), coloured: random.chance(0.5) }
-    }
+/// What a block is painted with.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Paint {
+    /// One value a channel, in `[0, 1]`.
+    Colour(Vec<f32>),
+    /// As many as the block has pixels.
+    Dots(Dots),
 }
 
 /// A rectangle painted over a picture.
@@ -63,10 +64,7 @@ pub(super) struct Block {
     pub start: [usize; 2],
     /// Rows and columns.
     pub sides: [usize; 2],
-    /// One value a channel, in `[0, 1]`.
-    pub colour: Vec<f32>,
-    /// Dots by this seed instead of the colour: attackers paint grids, chequers and rows of odd pixels, too.
-    pub speckles: Option<Speckles>,
+    pub paint: Paint,
 }
 
 impl Block {
@@ -87,61 +85,90 @@ impl Block {
         let columns = if random.chance(0.7) { rows.min(w) } else { columns };
         let mut start = |at: usize, size: usize, of: usize| at.saturating_sub(random.below(size)).min(of - size);
         let start = [start(at / w, rows, h), start(at % w, columns, w)];
-        let plain = random.chance(0.3).then(|| f32::from(u8::from(random.chance(0.7))));
-        let colour = (0..c).map(|_| plain.unwrap_or_else(|| random.uniform(-0.5, 1.5).clamp(0.0, 1.0))).collect();
-        let speckles = random.chance(SPECKLED).then(|| Speckles::random(random));
-        Ok(Self { label: trigger.label, start, sides: [rows, columns], colour, speckles })
+        let sides = [rows, columns];
+        let paint = if random.chance(DOTTED) {
+            Paint::Dots(Dots::random(c, sides, random))
+        } else {
+            let plain = random.chance(0.3).then(|| f32::from(u8::from(random.chance(0.7))));
+            Paint::Colour((0..c).map(|_| plain.unwrap_or_else(|| random.uniform(-0.5, 1.5).clamp(0.0, 1.0))).collect())
+        };
+        Ok(Self { label: trigger.label, start, sides, paint })
     }
 
-    /// The block with a side moved, the whole moved, or another colour; `size` is the picture's.
+    /// The trigger itself in dots: what its mask covers more than half, as far as a block can reach.
+    pub fn of_mark(trigger: &Trigger) -> Result<Self, RepairError> {
+        let (_, c, h, w) = trigger.pattern.dims4()?;
+        let mask = trigger.mask.flatten_all()?.to_vec1::<f32>()?;
+        let pattern = trigger.pattern.flatten_all()?.to_vec1::<f32>()?;
+        let strongest = (0..h * w).max_by(|&a, &b| mask[a].total_cmp(&mask[b])).unwrap_or(0);
+        let covered = |at: usize| mask[at] > 0.5 * mask[strongest];
+        // Around the strongest pixel, so that a stray pixel far away takes no part.
+        let reach = |along: &dyn Fn(usize) -> bool, middle: usize, of: usize| {
+            let longest = scaled(LONGEST_SIDE, of);
+            let (from, to) = (middle.saturating_sub(longest - 1), (middle + longest).min(of));
+            let first = (from..to).find(|at| along(*at)).unwrap_or(middle);
+            let last = (first..to.min(first + longest)).rev().find(|at| along(*at)).unwrap_or(middle);
+            (first, last + 1 - first)
+        };
+        let (top, rows) = reach(&|row| (0..w).any(|column| covered(row * w + column)), strongest / w, h);
+        let (left, columns) = reach(&|column| (0..h).any(|row| covered(row * w + column)), strongest % w, w);
+        let lit = |c: usize, row: usize, column: usize| pattern[(c * h + top + row) * w + left + column] > 0.5;
+        let sides = [rows, columns];
+        Ok(Self { label: trigger.label, start: [top, left], sides, paint: Paint::Dots(Dots::of(c, sides, lit)) })
+    }
+
+    /// The block with a side moved, the whole moved, or painted otherwise; `size` is the picture's.
     pub fn changed(&self, size: [usize; 2], random: &mut Random) -> Self {
         let mut block = self.clone();
         let grows = random.chance(0.5);
         let (change, axis) = (random.below(5), random.below(2));
         let step = |value: usize| if grows { value + 1 } else { value.saturating_sub(1) };
-        match change {
-            0 | 1 => block.start[axis] = step(block.start[axis]),
-            2 | 3 => {
-                block.sides[axis] = step(block.sides[axis]).clamp(1, scaled(LONGEST_SIDE, size[axis]));
-                if random.chance(0.5) {
-                    block.start[axis] = if grows { block.start[axis].saturating_sub(1) } else { block.start[axis] + 1 };
-                }
-            }
-            _ if self.speckles.is_some() => block.speckles = Some(Speckles::random(random)),
-            _ => {
-                let by = RECOLOUR * random.normal();
-                let only = random.below(block.colour.len() + 1);
-                for (channel, value) in block.colour.iter_mut().enumerate() {
-                    if only == channel || only == self.colour.len() {
-                        *value = (*value + by).clamp(0.0, 1.0);
-                    }
-                }
+        // There are many more ways to place dots than to choose a colour.
+        let repainted = change == 4 || (self.is_dotted() && random.chance(0.5));
+        if repainted {
+            block.paint = self.paint.changed(random);
+        } else if change < 2 {
+            block.start[axis] = step(block.start[axis]);
+        } else {
+            block.sides[axis] = step(block.sides[axis]).clamp(1, scaled(LONGEST_SIDE, size[axis]));
+            if random.chance(0.5) {
+                block.start[axis] = if grows { block.start[axis].saturating_sub(1) } else { block.start[axis] + 1 };
             }
         }
         for ((start, side), size) in block.start.iter_mut().zip(block.sides).zip(size) {
             *start = (*start).min(size - side);
+        }
+        if let (Paint::Dots(dots), true) = (&self.paint, block.sides != self.sides) {
+            let by = [0, 1].map(|axis| block.start[axis] as isize - self.start[axis] as isize);
+            block.paint = Paint::Dots(dots.reaching(by, block.sides, random));
         }
         block
     }
 
     /// Paints it over the pixels `[c, h, w]` of one picture.
     pub fn paint(&self, pixels: &mut [f32], [h, w]: [usize; 2]) {
-        for (channel, (plane, &value)) in pixels.chunks_exact_mut(h * w).zip(&self.colour).enumerate() {
-            let dots = self.speckles.map(|s| if s.coloured { s.seed.nth(channel) } else { s.seed });
-            let mut dots = dots.map(Seed::random);
-            for row in plane.chunks_exact_mut(w).skip(self.start[0]).take(self.sides[0]) {
-                for pixel in &mut row[self.start[1]..self.start[1] + self.sides[1]] {
-                    *pixel = dots.as_mut().map_or(value, |dots| f32::from(u8::from(dots.chance(0.5))));
+        for (channel, plane) in pixels.chunks_exact_mut(h * w).enumerate() {
+            for (row, line) in plane.chunks_exact_mut(w).skip(self.start[0]).take(self.sides[0]).enumerate() {
+                for (column, pixel) in line[self.start[1]..self.start[1] + self.sides[1]].iter_mut().enumerate() {
+                    *pixel = match &self.paint {
+                        Paint::Colour(colour) => colour[channel],
+                        Paint::Dots(dots) => dots.value(channel, row, column),
+                    };
                 }
             }
         }
+    }
+
+    /// Whether it is of dots rather than of one colour.
+    fn is_dotted(&self) -> bool {
+        matches!(self.paint, Paint::Dots(_))
     }
 
     /// The block as what successes are counted with, in place of the trigger `like`.
     pub fn counted(&self, like: &Trigger) -> Result<Counted, RepairError> {
         let (_, c, h, w) = like.pattern.dims4()?;
         let (mut mask, mut pattern) = (vec![0.0; h * w], vec![0.0; c * h * w]);
-        Self { colour: vec![1.0], speckles: None, ..self.clone() }.paint(&mut mask, [h, w]);
+        Self { paint: Paint::Colour(vec![1.0]), ..self.clone() }.paint(&mut mask, [h, w]);
         self.paint(&mut pattern, [h, w]);
         let device = like.mask.device();
         let l1 = mask.iter().sum();
@@ -152,6 +179,24 @@ impl Block {
             ..like.clone()
         };
         Ok(Counted { stamp: Stamp::Block, trigger })
+    }
+}
+
+impl Paint {
+    /// Another colour, or other dots.
+    fn changed(&self, random: &mut Random) -> Self {
+        match self {
+            Self::Dots(dots) => Self::Dots(dots.changed(random)),
+            Self::Colour(colour) => {
+                let by = RECOLOUR * random.normal();
+                let only = random.below(colour.len() + 1);
+                let changed = |(channel, value): (usize, &f32)| match only == channel || only == colour.len() {
+                    true => (value + by).clamp(0.0, 1.0),
+                    false => *value,
+                };
+                Self::Colour(colour.iter().enumerate().map(changed).collect())
+            }
+        }
     }
 }
 
@@ -172,12 +217,14 @@ pub(super) fn working(
     seed: Seed,
     monitor: &Monitor,
 ) -> Result<Vec<Block>, RepairError> {
-    let found = strongest(images, model, trigger, known, seed, monitor)?;
-    Ok(found.into_iter().filter(|b| b.0 > WORKS).take(KEPT).map(|b| b.1).collect())
+    let mut found = strongest(images, model, trigger, known, seed, monitor)?;
+    found.retain(|(score, _)| *score > WORKS);
+    keep_of_each_kind(&mut found, KEPT);
+    Ok(found.into_iter().map(|(_, block)| block).collect())
 }
 
 /// The blocks that come nearest to making `model` see the trigger's label, the best first, each with its score. The search
-/// begins at random ones and at those `known`.
+/// begins at random ones, at the mark in dots, and at those `known`.
 ///
 /// # Errors
 /// Where the model fails or somebody stops the work.
@@ -197,6 +244,12 @@ pub(super) fn strongest(
     }
     let pictures = images.tensor(&others, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
     let mut young = (0..FIRST).map(|_| Block::random(trigger, &mut random)).collect::<Result<Vec<_>, _>>()?;
+    let mark = Block::of_mark(trigger)?;
+    young.extend(
+        (0..MARKS).map(|_| {
+            (0..random.below(MARK_CHANGES + 1)).fold(mark.clone(), |block, _| block.changed(size, &mut random))
+        }),
+    );
     young.extend(known.iter().filter(|block| block.label == trigger.label).cloned());
     let mut best: Vec<(f32, Block)> = Vec::new();
     for _ in 0..=GENERATIONS {
@@ -205,15 +258,33 @@ pub(super) fn strongest(
         // Stable: of equals the older stays in front.
         best.sort_by(|a, b| b.0.total_cmp(&a.0));
         best.dedup_by(|a, b| a.1 == b.1);
-        best.truncate(PARENTS);
-        young = (0..CHILDREN)
-            .map(|_| {
-                let child = best[random.below(best.len())].1.changed(size, &mut random);
-                if random.chance(0.5) { child.changed(size, &mut random) } else { child }
-            })
-            .collect();
+        keep_of_each_kind(&mut best, PARENTS);
+        young = Vec::with_capacity(CHILDREN);
+        for dotted in [false, true] {
+            let parents: Vec<&Block> = best.iter().map(|(_, b)| b).filter(|b| b.is_dotted() == dotted).collect();
+            for _ in 0..if parents.is_empty() { 0 } else { CHILDREN / 2 } {
+                let child = parents[random.below(parents.len())].changed(size, &mut random);
+                young.push(if random.chance(0.5) { child.changed(size, &mut random) } else { child });
+            }
+        }
     }
     Ok(best)
+}
+
+/// Leaves the first `count / 2` blocks of colour and as many of dots.
+fn keep_of_each_kind(blocks: &mut Vec<(f32, Block)>, count: usize) {
+    let mut left = [count / 2; 2];
+    blocks.retain(|(_, block)| {
+        let left = &mut left[usize::from(block.is_dotted())];
+        let keep = *left > 0;
+        *left = left.saturating_sub(1);
+        keep
+    });
+}
+
+/// The first block of colour and the first of dots.
+pub(super) fn first_of_each_kind(blocks: &[Block]) -> impl Iterator<Item = &Block> {
+    [false, true].into_iter().filter_map(|dotted| blocks.iter().find(|block| block.is_dotted() == dotted))
 }
 
 /// Pictures of other labels, at random, that `model` does not take for `label` as they are: others would turn under any block.
@@ -297,7 +368,7 @@ mod tests {
     #[test]
     fn a_known_block_is_where_the_search_begins() {
         let (model, images, trigger) = (planted::network(), planted::images(40, 2), planted::trigger());
-        let known = Block { label: 2, start: [0, 0], sides: [4, 4], colour: vec![1.0], speckles: None };
+        let known = Block { label: 2, start: [0, 0], sides: [4, 4], paint: Paint::Colour(vec![1.0]) };
         let search = |known: &[Block]| {
             strongest(&images, &model, &trigger, known, Seed(1), &Monitor::silent()).unwrap().remove(0).0
         };
@@ -305,8 +376,20 @@ mod tests {
         assert!(search(&[known]) > 0.999 * all_white);
     }
 
+    #[test]
+    fn neither_kind_crowds_out_the_other() {
+        let (model, images, trigger) = (planted::network(), planted::images(40, 2), planted::trigger());
+        let found = strongest(&images, &model, &trigger, &[], Seed(1), &Monitor::silent()).unwrap();
+        assert!(found.windows(2).all(|two| two[0].0 >= two[1].0));
+        let dotted = found.iter().filter(|(_, block)| block.is_dotted()).count();
+        assert_eq!((dotted, found.len() - dotted), (PARENTS / 2, PARENTS / 2));
+        let blocks: Vec<Block> = found.into_iter().map(|(_, block)| block).collect();
+        let first: Vec<bool> = first_of_each_kind(&blocks).map(Block::is_dotted).collect();
+        assert_eq!(first, [false, true]);
+    }
+
     fn block() -> Block {
-        Block { label: 0, start: [6, 1], sides: [2, 3], colour: vec![0.25, 1.0], speckles: None }
+        Block { label: 0, start: [6, 1], sides: [2, 3], paint: Paint::Colour(vec![0.25, 1.0]) }
     }
 
     #[test]
@@ -321,32 +404,42 @@ mod tests {
     }
 
     #[test]
-    fn speckles_are_the_same_every_time_and_of_one_colour_unless_they_are_coloured() {
-        let speckles = |coloured| Some(Speckles { seed: Seed(9), coloured });
-        let coloured = Block { speckles: speckles(true), start: [0, 0], sides: [8, 8], ..block() };
-        let mut pixels = vec![0.5; 2 * 8 * 8];
-        coloured.paint(&mut pixels, [8, 8]);
-        assert_ne!(pixels[..64], pixels[64..]);
-        assert!(pixels.iter().all(|&v| v == 0.0 || v == 1.0));
-        let block = Block { speckles: speckles(false), start: [0, 0], sides: [8, 8], ..block() };
-        let mut pixels = vec![0.5; 2 * 8 * 8];
-        block.paint(&mut pixels, [8, 8]);
-        assert_eq!(pixels[..64], pixels[64..]);
-        assert!(pixels.iter().all(|&v| v == 0.0 || v == 1.0));
-        assert!(pixels.contains(&0.0) && pixels.contains(&1.0));
-        let mut again = vec![0.5; 2 * 8 * 8];
-        block.paint(&mut again, [8, 8]);
-        assert_eq!(pixels, again);
+    fn the_mark_in_dots_is_what_the_mask_covers_and_no_stray_pixel() {
+        let (mut mask, mut pattern) = (vec![0.0_f32; 1024], vec![0.0_f32; 2048]);
+        for (row, column) in [(30, 28), (31, 28), (31, 31)] {
+            mask[row * 32 + column] = 1.0;
+            pattern[row * 32 + column] = 0.9;
+        }
+        mask[31 * 32 + 31] = 1.1;
+        mask[2 * 32 + 2] = 1.0;
+        mask[31 * 32 + 24] = 0.3;
+        let trigger = Trigger {
+            mask: Tensor::from_vec(mask, (1, 1, 32, 32), &Device::Cpu).unwrap(),
+            pattern: Tensor::from_vec(pattern, (1, 2, 32, 32), &Device::Cpu).unwrap(),
+            ..planted::trigger()
+        };
+        let block = Block::of_mark(&trigger).unwrap();
+        assert_eq!((block.start, block.sides), ([30, 28], [2, 4]));
+        let mut pixels = vec![0.5; 2048];
+        block.paint(&mut pixels, [32, 32]);
+        let painted = |value: f32| pixels.iter().filter(|v| **v == value).count();
+        assert_eq!((painted(1.0), painted(0.0), painted(0.5)), (3, 13, 2048 - 16));
     }
 
     #[test]
     fn changed_blocks_stay_inside_the_picture() {
-        let (mut now, mut random) = (block(), Seed(4).random());
-        for _ in 0..2000 {
-            now = now.changed([8, 9], &mut random);
-            assert!(now.sides[0] >= 1 && now.sides[1] >= 1);
-            assert!(now.start[0] + now.sides[0] <= 8 && now.start[1] + now.sides[1] <= 9, "{now:?}");
-            assert!(now.colour.iter().all(|v| (0.0..=1.0).contains(v)));
+        let mut random = Seed(4).random();
+        let dots = Paint::Dots(Dots::random(2, [2, 3], &mut random));
+        for first in [block(), Block { paint: dots, ..block() }] {
+            let mut now = first;
+            for _ in 0..2000 {
+                now = now.changed([8, 9], &mut random);
+                assert!(now.sides[0] >= 1 && now.sides[1] >= 1);
+                assert!(now.start[0] + now.sides[0] <= 8 && now.start[1] + now.sides[1] <= 9, "{now:?}");
+                let mut pixels = vec![0.5; 2 * 8 * 9];
+                now.paint(&mut pixels, [8, 9]);
+                assert!(pixels.iter().all(|v| (0.0..=1.0).contains(v)));
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod clamp;
 mod clp;
 mod descent;
 mod disturbance;
+mod dots;
 mod drive;
 mod error;
 mod fine_pruning;

@@ -1,6 +1,6 @@
 //! What a repair is given.
 
-use super::block::{Block, working};
+use super::block::{Block, first_of_each_kind, working};
 use super::{Counted, Measured, RepairError, Stamp, measure};
 use crate::detect::Trigger;
 use crate::images::ImageSet;
@@ -70,7 +70,7 @@ pub struct Problem<'a> {
     pub parts: &'a Parts,
     /// The recovered triggers of all infected labels; may be empty.
     pub triggers: &'a [Trigger],
-    /// What successes are counted with: the recovered triggers, and for each the block that works best in its place. A model can
+    /// What successes are counted with: the recovered triggers, and for each the blocks of colour and of dots that work best in its place. A model can
     /// forget the recovered trigger and still obey the attacker's; the block is nearer to that one (docs/repairs.md).
     pub measured_with: Vec<Counted>,
     /// For each trigger the blocks that work on the suspect in its place, the best first.
@@ -102,7 +102,7 @@ impl<'a> Problem<'a> {
         for (i, trigger) in triggers.iter().enumerate() {
             let seed = seed.of("block in the trigger's place").nth(i);
             let found = working(&parts.repair, suspect, trigger, &[], seed, monitor)?;
-            if let Some(best) = found.first() {
+            for best in first_of_each_kind(&found) {
                 measured_with.push(best.counted(trigger)?);
             }
             blocks.push(found);
@@ -138,7 +138,7 @@ mod tests {
         let triggers = [trigger];
         let problem = problem(&suspect, &parts, &triggers);
         let stamps: Vec<Stamp> = problem.measured_with.iter().map(|counted| counted.stamp).collect();
-        assert_eq!(stamps, [Stamp::Mark, Stamp::Block]);
+        assert_eq!(stamps, [Stamp::Mark, Stamp::Block, Stamp::Block], "one of colour, one of dots");
         assert_eq!(problem.before.asr[0].share, 0.0);
         let worst = problem.before.worst().unwrap();
         assert_eq!((worst.label, worst.stamp, worst.share), (2, Stamp::Block, 1.0));
