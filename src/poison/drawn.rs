@@ -101,6 +101,13 @@ impl Drawn {
         scaled
     }
 
+    /// The same trigger for pictures of another size: pixels are repeated or left out.
+    pub fn resized(&self, [height, width]: [usize; 2]) -> Self {
+        let from = |y: usize, x: usize| self.pixels[(y * self.height / height) * self.width + x * self.width / width];
+        let pixels = (0..height * width).map(|i| from(i / width, i % width)).collect();
+        Self { height, width, pixels }
+    }
+
     /// The trigger in a PNG file.
     ///
     /// # Errors
@@ -187,7 +194,7 @@ mod tests {
 
     fn square() -> Drawn {
         let mut drawn = Drawn::blank([8, 8]);
-        drawn.paint([5, 5], 2, [255, 0, 0, 255]);
+        drawn.paint([4, 4], 2, [255, 0, 0, 255]);
         drawn
     }
 
@@ -221,10 +228,13 @@ mod tests {
     fn a_larger_trigger_stays_in_its_corner_and_one_all_over_grows_stronger() {
         let twice = square().scaled(2.0);
         assert_eq!(twice.pixels.iter().filter(|p| p[3] > 0).count(), 16);
-        assert_eq!(twice.pixels[7 * 8 + 7][3], 0, "as far from the edge as before");
-        assert_eq!(twice.pixels[6 * 8 + 6], [255, 0, 0, 255]);
+        assert_eq!(twice.pixels[7 * 8 + 7][3], 0, "no nearer to the edge than before");
+        assert_eq!(twice.pixels[5 * 8 + 5], [255, 0, 0, 255]);
         assert_eq!(square().scaled(0.5).pixels.iter().filter(|p| p[3] > 0).count(), 1);
         assert_eq!(square().scaled(1.0), square());
+        let [small, large] = [[4, 4], [16, 24]].map(|size| square().resized(size));
+        assert_eq!([small.covers(), large.covers()], [square().covers(); 2]);
+        assert_eq!((large.height, large.width), (16, 24));
         let mut all = Drawn::blank([4, 4]);
         all.paint([1, 1], 4, [9, 9, 9, 40]);
         assert!(all.scaled(2.0).pixels.iter().all(|p| p[3] == 80));
