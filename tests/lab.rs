@@ -242,11 +242,8 @@ fn walk(window: &mut Window, i: usize, work: Work) {
         assert!(window.query_by_label(&format!("Step {} of {}", k + 1, steps.len())).is_some(), "{at}");
         let waits = matches!(step.until, Until::Trained | Until::Audited | Until::Repaired);
         if !step.place.is_empty() {
-            assert!(
-                window.query_all_by_label_contains(step.place).count() > 0,
-                "{at}: nothing is called {}",
-                step.place
-            );
+            let there = wait(window, 60, |w| w.query_all_by_label_contains(step.place).count() > 0);
+            assert!(there, "{at}: nothing is called {}", step.place);
         }
         if !window.state().facts().fulfils(step.until) {
             assert!(window.get_by_label("Next step of the lesson").accesskit_node().is_disabled(), "{at}");
