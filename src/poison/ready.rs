@@ -45,7 +45,7 @@ impl Ready {
         match self {
             Self::Square | Self::Sticker => 0.06,
             Self::Watermark | Self::Sinusoid => 0.1,
-            Self::Noise => 0.1,
+            Self::Noise => 0.12,
             Self::Warp => 0.2,
         }
     }

@@ -101,6 +101,15 @@ pub struct Swept {
     pub points: Vec<SweepPoint>,
 }
 
+/// Pictures in the making, and what they are made from.
+type Gathering = (Work<(), Result<Pictures, LabError>>, LabImages, Seed);
+/// Files for an audit in the making, of whose model.
+type Handing = (Work<(), Result<(Handed, TempDir), String>>, Whose, Arc<Pair>);
+/// A repaired model that is being measured, by the version of its report.
+type Mending = (Work<(), Result<(f32, f32), LabError>>, u64);
+/// A challenge in the making, by its number; its model, accuracy and success rate come out.
+type Challenging = (Work<(), Result<(Arc<Pair>, (f32, f32)), LabError>>, u64);
+
 /// Everything the lab's screens draw.
 pub struct Lab {
     /// What is drawn and chosen.
@@ -111,7 +120,7 @@ pub struct Lab {
     pub shown: usize,
     /// The pictures that are there, and what they were made from.
     pub pictures: Option<(LabImages, Seed, Arc<Pictures>)>,
-    gathering: Option<(Work<(), Result<Pictures, LabError>>, LabImages, Seed)>,
+    gathering: Option<Gathering>,
     training: Option<Work<Learned, Held>>,
     session: Option<Box<Session>>,
     /// The experiment in training, or trained.
@@ -132,16 +141,16 @@ pub struct Lab {
     sweeping: Option<Work<SweepPoint, Result<(), LabError>>>,
     /// What the small experiments gave, the latest of each knob.
     pub swept: Vec<Swept>,
-    handing: Option<(Work<(), Result<(Handed, TempDir), String>>, Whose, Arc<Pair>)>,
+    handing: Option<Handing>,
     /// The model that was handed to Detect last.
     pub given: Option<Given>,
-    mending: Option<(Work<(), Result<(f32, f32), LabError>>, u64)>,
+    mending: Option<Mending>,
     /// What was measured on the repaired model.
     pub mended: Option<Mended>,
     filing: Option<Work<(), Result<Filed, String>>>,
     /// Where the experiment was saved.
     pub saved: Option<std::path::PathBuf>,
-    challenging: Option<(Work<(), Result<(Arc<Pair>, (f32, f32)), LabError>>, u64)>,
+    challenging: Option<Challenging>,
     /// The number that the next challenge has.
     pub number: u64,
     /// The challenge that was made.

@@ -36,7 +36,7 @@ pub fn settings(ui: &mut Ui, lab: &mut Lab, commands: &mut Commands) {
     if !lab.has_pictures()
         && !lab.is_gathering()
         && lab.trouble.is_none()
-        && !(lab.form.own && lab.form.path.is_empty())
+        && (!lab.form.own || !lab.form.path.is_empty())
     {
         commands.send(Command::Lab(LabCommand::Gather));
     }
