@@ -10,7 +10,7 @@ mod repair_example;
 
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
-use poisdetc::app::{App, LESSONS, LabCommand, LabPath, State, Until};
+use poisdetc::app::{App, LESSONS, LabCommand, LabPath, State, Until, View};
 use poisdetc::poison::lab::{LabImages, LabOrder, Planted, build};
 use poisdetc::poison::{Blend, Mark, Ready, Scheme};
 use poisdetc::progress::Monitor;
@@ -205,6 +205,43 @@ fn a_challenge_is_judged_and_only_then_says_what_is_true() {
         told(&window) && window.query_by_label_contains(if honest { "Right: 2 points" } else { "Wrong: " }).is_some()
     );
     assert!(window.query_by_label(&format!("{} of 2 points so far", if honest { 2 } else { 0 })).is_some());
+}
+
+/// Writes pictures of the lab into the folder that `POISDETC_PICTURES` names, for people to look at.
+#[test]
+fn pictures_for_people() {
+    let Some(folder) = std::env::var_os("POISDETC_PICTURES").map(std::path::PathBuf::from) else { return };
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut window = open(&quick(40, 6));
+    let looks = [("light", egui::Theme::Light, [1280.0, 900.0]), ("dark", egui::Theme::Dark, [1024.0, 700.0])];
+    let photograph = |window: &mut Window, name: &str| {
+        for (look, theme, size) in looks {
+            window.ctx.set_theme(theme);
+            window.set_size(size.into());
+            window.run_steps(4);
+            window.render().unwrap().save(folder.join(format!("lab-{look}-{name}.png"))).unwrap();
+        }
+    };
+    photograph(&mut window, "1-empty");
+    click(&mut window, "Train");
+    assert!(wait(&mut window, 120, |w| w.state().facts().lab.is_trained()));
+    photograph(&mut window, "2-trained");
+    click(&mut window, "Lab: See why");
+    click(&mut window, "Look inside");
+    assert!(wait(&mut window, 120, |w| w.state().facts().lab.looked.is_some()));
+    photograph(&mut window, "3-why");
+    click(&mut window, "Try poison rates");
+    assert!(wait(&mut window, 240, |w| w.state().facts().lab.swept.first().is_some_and(|s| s.points.len() == 6)));
+    ask(&mut window, LabCommand::View(View::Lessons));
+    ask(&mut window, LabCommand::Lesson(Some(1)));
+    photograph(&mut window, "4-lesson");
+    ask(&mut window, LabCommand::Lesson(None));
+    click(&mut window, "Lab: Challenge");
+    click(&mut window, "Make the challenge");
+    assert!(wait(&mut window, 120, |w| w.query_by_label("Your judgement").is_some()));
+    photograph(&mut window, "5-challenge");
+    click(&mut window, "It is honest");
+    photograph(&mut window, "6-judged");
 }
 
 /// Which audits and repairs a walk gets.

@@ -65,7 +65,7 @@ pub struct LabForm {
 
 impl Default for LabForm {
     fn default() -> Self {
-        Self { ready: Some(Ready::Square), ..Self::of(&LabOrder::default()) }
+        Self::of(&LabOrder::default())
     }
 }
 
@@ -87,7 +87,7 @@ impl LabForm {
             signs,
             path,
             mark: order.planted.mark.clone(),
-            ready: None,
+            ready: ready_of(&order.planted.mark, order.recipe.seed),
             brush: Brush::default(),
             target,
             source,
@@ -172,15 +172,25 @@ impl LabForm {
     }
 }
 
+/// The ready trigger that this mark is, if it is one.
+fn ready_of(mark: &Mark, seed: Seed) -> Option<Ready> {
+    let size = match mark {
+        Mark::Drawn(drawn) => [drawn.height, drawn.width],
+        // The others are the same for pictures of every size.
+        _ => [1, 1],
+    };
+    Ready::ALL.into_iter().find(|ready| ready.mark(size, seed) == *mark)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_form_and_its_order_agree() {
-        let form = LabForm { source: Some(4), passes: 7, seed: Seed(9), ..LabForm::default() };
-        let again = LabForm { ready: form.ready, ..LabForm::of(&form.order()) };
-        assert_eq!(again, form);
+        let form = LabForm { source: Some(4), passes: 7, rate: 0.2, ..LabForm::default() };
+        assert_eq!(LabForm::of(&form.order()), form);
+        assert_eq!(LabForm::default().ready, Some(Ready::Square));
         assert_eq!(LabForm::default().order(), LabOrder::default());
         let same = LabForm { source: Some(2), target: 2, ..LabForm::default() };
         assert_eq!(same.order().planted.scheme, Scheme::AllToOne { target: 2 });

@@ -183,10 +183,8 @@ impl Default for Lab {
 impl Lab {
     /// A lab that begins with an experiment.
     pub fn with(order: &LabOrder) -> Self {
-        let usual = LabForm::default();
-        let form = if *order == usual.order() { usual } else { LabForm::of(order) };
         Self {
-            form,
+            form: LabForm::of(order),
             view: View::default(),
             shown: 0,
             pictures: None,
@@ -310,6 +308,7 @@ impl Lab {
         self.sweeping.iter().for_each(Work::stop);
         self.looking.iter().for_each(Work::stop);
         self.filing.iter().for_each(Work::stop);
+        self.gathering.iter().for_each(|gathering| gathering.0.stop());
     }
 
     /// Begins to measure a repaired model that was not measured yet; `version` tells reports apart.

@@ -39,7 +39,16 @@ impl Lab {
     fn poll_pictures(&mut self) {
         let Some((_, Some(end))) = self.gathering.as_mut().map(|(work, ..)| work.poll()) else { return };
         let Some((_, images, seed)) = self.gathering.take() else { return };
-        match end_of(end) {
+        match end {
+            Outcome::Done(Err(why)) if why.is_stop() => {
+                self.trouble = Some("The pictures were not read to the end; choose them again on the left".into());
+            }
+            end => self.take_gathered(end_of(end), images, seed),
+        }
+    }
+
+    fn take_gathered(&mut self, gathered: Result<Pictures, String>, images: LabImages, seed: Seed) {
+        match gathered {
             Ok(pictures) => self.take_pictures(images, seed, Arc::new(pictures)),
             Err(sentence) => self.trouble = Some(sentence),
         }

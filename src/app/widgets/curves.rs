@@ -98,16 +98,18 @@ fn short(value: f64) -> String {
 }
 
 fn legend(ui: &mut Ui, curves: &[Curve]) {
-    let colors = Colors::of(ui);
+    const LINE: f32 = 18.0;
+    let weak = Colors::of(ui).weak;
+    ui.spacing_mut().item_spacing.x = 10.0;
     for curve in curves {
-        ui.spacing_mut().item_spacing.x = 5.0;
-        let (rect, _) = ui.allocate_exact_size(vec2(22.0, 14.0), Sense::hover());
-        let pieces: &[[f32; 2]] = if curve.dashed { &[[0.0, 9.0], [13.0, 22.0]] } else { &[[0.0, 22.0]] };
+        let text = ui.painter().layout_no_wrap(curve.name.to_owned(), FontId::proportional(TICK), weak);
+        // One piece each, so that a line is never torn from its name where the legend is wrapped.
+        let (rect, _) = ui.allocate_exact_size(vec2(LINE + 5.0 + text.size().x, 16.0), Sense::hover());
+        let pieces: &[[f32; 2]] = if curve.dashed { &[[0.0, 7.0], [11.0, LINE]] } else { &[[0.0, LINE]] };
         for [from, to] in pieces {
             let at = |x: f32| rect.left_center() + vec2(x, 0.0);
             ui.painter().line_segment([at(*from), at(*to)], Stroke::new(2.0, curve.color));
         }
-        ui.add(egui::Label::new(RichText::new(curve.name).small().color(colors.weak)).selectable(false));
-        ui.add_space(6.0);
+        ui.painter().galley(rect.left_center() + vec2(LINE + 5.0, -text.size().y / 2.0), text, weak);
     }
 }

@@ -10,8 +10,10 @@ use crate::app::words;
 use crate::poison::lab::why::{Attention, Knob};
 use egui::{Button, Color32, ColorImage, Response, RichText, Ui};
 
-/// Width of a picture with its map, in points.
+/// Width of a picture with its map, in points, where there is room for six of them.
 const SIDE: f32 = 108.0;
+/// Distance between two of them.
+const BETWEEN: f32 = 8.0;
 
 /// Draws the view.
 pub fn why(ui: &mut Ui, lab: &Lab, pictures: &mut Pictures, commands: &mut Commands) {
@@ -87,24 +89,25 @@ fn looks(ui: &mut Ui, lab: &Lab, version: u64, looked: &Looked, pictures: &mut P
         "Bright places are those without which the answer would come nearer to another one; dark places do not matter",
     );
     ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = 10.0;
+        let side = ((ui.available_width() + BETWEEN) / 6.0 - BETWEEN).clamp(48.0, SIDE);
+        ui.spacing_mut().item_spacing.x = BETWEEN;
         let sets = [(&looked.watched.clean, "Clean picture"), (&looked.watched.marked, "With the mark")];
         for (k, (set, what)) in sets.into_iter().enumerate() {
             let truth = super::name(&looked.names, set.labels.get(which).copied().unwrap_or_default());
             ui.vertical(|ui| {
-                ui.set_width(SIDE);
+                ui.set_width(side);
                 let part = if k == 0 { Part::Before(which) } else { Part::After(which) };
-                pictures.show(ui, (version, part), SIDE, &format!("{what} of {truth}"), || of_set(set, which));
+                pictures.show(ui, (version, part), side, &format!("{what} of {truth}"), || of_set(set, which));
                 ui.label(RichText::new(what).small());
             });
             let nets = [("poisoned", &look.poisoned[k]), ("twin", &look.twin[k])];
             for (n, (network, attention)) in nets.into_iter().enumerate() {
                 ui.vertical(|ui| {
-                    ui.set_width(SIDE);
+                    ui.set_width(side);
                     let says = super::name(&looked.names, attention.answer.label);
                     let alt = format!("{what}, where the {network} network looks; it says {says}");
                     let part = Part::Attention(which * 4 + k * 2 + n);
-                    pictures.show(ui, (version, part), SIDE, &alt, || map(attention, set, which));
+                    pictures.show(ui, (version, part), side, &alt, || map(attention, set, which));
                     let text = format!("{network}: {says}");
                     ui.add(egui::Label::new(RichText::new(text).small()).truncate())
                         .on_hover_text(format!("{} sure", words::percent(attention.answer.sure)));
