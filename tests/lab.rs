@@ -38,14 +38,18 @@ fn every_attack_works_and_costs_no_accuracy() {
     }
     cases.push(("blend".into(), to(Mark::Blend(Blend { opacity: 0.2, seed: recipe.seed }), 0.12, all)));
     cases.push(("one to one".into(), to(square(), 0.05, Scheme::OneToOne { source: 6, target: 2 })));
-    let built: Vec<_> = cases
-        .par_iter()
-        .map(|(_, planted)| {
-            let planted: Vec<Planted> = planted.iter().cloned().collect();
-            let built = build(&pictures.training, &pictures.test, &planted, &recipe, &Monitor::silent()).unwrap();
-            (built.accuracy, built.success.first().copied())
-        })
-        .collect();
+    // Threads of its own, so that the windows of the other tests do not wait for whole trainings.
+    let pool = rayon::ThreadPoolBuilder::new().build().unwrap();
+    let built: Vec<_> = pool.install(|| {
+        cases
+            .par_iter()
+            .map(|(_, planted)| {
+                let planted: Vec<Planted> = planted.iter().cloned().collect();
+                let built = build(&pictures.training, &pictures.test, &planted, &recipe, &Monitor::silent()).unwrap();
+                (built.accuracy, built.success.first().copied())
+            })
+            .collect()
+    });
     let twin = built[0].0;
     for ((name, _), (accuracy, success)) in cases.iter().zip(&built) {
         eprintln!("{name:12} accuracy {accuracy:.3} (twin {twin:.3}), mark works on {success:?}");
@@ -70,7 +74,7 @@ fn open(order: &LabOrder) -> Window {
         .build_ui_state(|ui, app: &mut App| app.frame(ui, None), app);
     window.step();
     click(&mut window, "Lab");
-    assert!(wait(&mut window, 60, |w| w.query_by_label("Picture to draw on").is_some()));
+    assert!(wait(&mut window, 300, |w| w.query_by_label("Picture to draw on").is_some()));
     window
 }
 
@@ -110,20 +114,22 @@ fn quick(signs: usize, passes: usize) -> LabOrder {
 fn a_training_is_held_goes_on_and_can_be_begun_again_with_the_same_numbers() {
     let mut window = open(&quick(20, 4));
     click(&mut window, "Step");
-    assert!(wait(&mut window, 60, |w| !w.state().facts().lab.is_training() && w.state().facts().lab.moments.len() == 2));
+    assert!(
+        wait(&mut window, 300, |w| !w.state().facts().lab.is_training() && w.state().facts().lab.moments.len() == 2)
+    );
     assert!(window.query_by_label("Held").is_some(), "one step, then it waits");
     click(&mut window, "Train");
-    assert!(wait(&mut window, 60, |w| w.state().facts().lab.is_trained()));
+    assert!(wait(&mut window, 300, |w| w.state().facts().lab.is_trained()));
     assert!(window.query_by_label("Trained").is_some());
     assert!(window.query_by_label_contains("Plot of accuracy and attack success: poisoned ACC").is_some());
     assert!(window.query_by_label_contains("With the mark 1 of").is_some(), "pictures with their answers");
     let first = window.state().facts().lab.moments.clone();
     click(&mut window, "Restart");
-    assert!(wait(&mut window, 60, |w| w.state().facts().lab.is_training()));
+    assert!(wait(&mut window, 300, |w| w.state().facts().lab.is_training()));
     click(&mut window, "Pause");
-    assert!(wait(&mut window, 60, |w| !w.state().facts().lab.is_training()));
+    assert!(wait(&mut window, 300, |w| !w.state().facts().lab.is_training()));
     click(&mut window, "Train");
-    assert!(wait(&mut window, 60, |w| w.state().facts().lab.is_trained()));
+    assert!(wait(&mut window, 300, |w| w.state().facts().lab.is_trained()));
     assert_eq!(window.state().facts().lab.moments, first, "the same seed gives the same numbers");
 }
 
@@ -163,30 +169,30 @@ fn a_trigger_is_drawn_with_the_pointer_and_with_the_keyboard() {
 fn an_experiment_is_looked_into_saved_and_opened_again() {
     let mut window = open(&quick(20, 2));
     click(&mut window, "Train");
-    assert!(wait(&mut window, 60, |w| w.state().facts().lab.is_trained()));
+    assert!(wait(&mut window, 300, |w| w.state().facts().lab.is_trained()));
     let numbers =
         *window.state().facts().lab.moments.last().map(|m| [m.poisoned.accuracy, m.twin.success]).as_ref().unwrap();
     click(&mut window, "Lab: See why");
     click(&mut window, "Look inside");
-    assert!(wait(&mut window, 60, |w| w.state().facts().lab.looked.is_some()));
+    assert!(wait(&mut window, 300, |w| w.state().facts().lab.looked.is_some()));
     assert!(window.query_by_label_contains("Plot of the last features, poisoned").is_some());
     assert!(window.query_by_label_contains("Clean pictures: ").is_some(), "the confusion matrix has words");
     click(&mut window, "Try trigger sizes");
-    assert!(wait(&mut window, 120, |w| w.state().facts().lab.swept.first().is_some_and(|s| s.points.len() == 6)));
+    assert!(wait(&mut window, 300, |w| w.state().facts().lab.swept.first().is_some_and(|s| s.points.len() == 6)));
     assert!(window.query_by_label_contains("Attack success by size or strength of the trigger: ").is_some());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("experiment");
     ask(&mut window, LabCommand::Chosen(LabPath::Save, path.clone()));
-    assert!(wait(&mut window, 60, |w| w.query_by_label_contains("The experiment is in").is_some()));
+    assert!(wait(&mut window, 300, |w| w.query_by_label_contains("The experiment is in").is_some()));
     let mut other = open(&quick(21, 1));
     ask(&mut other, LabCommand::Chosen(LabPath::Open, path));
-    assert!(wait(&mut other, 60, |w| w.state().facts().lab.pair.is_some()));
+    assert!(wait(&mut other, 300, |w| w.state().facts().lab.pair.is_some()));
     let lab = other.state().facts().lab;
     assert_eq!(lab.form.order(), quick(20, 2));
     assert_eq!(lab.moments.last().map(|m| [m.poisoned.accuracy, m.twin.success]).unwrap(), numbers);
     assert!(lab.is_trained(), "nothing has to be trained again");
     ask(&mut other, LabCommand::Chosen(LabPath::Open, folder.path().join("nowhere")));
-    assert!(wait(&mut other, 60, |w| w.query_by_label_contains("is no saved experiment").is_some()));
+    assert!(wait(&mut other, 300, |w| w.query_by_label_contains("is no saved experiment").is_some()));
 }
 
 #[test]
@@ -194,7 +200,7 @@ fn a_challenge_is_judged_and_only_then_says_what_is_true() {
     let mut window = open(&quick(20, 1));
     click(&mut window, "Lab: Challenge");
     click(&mut window, "Make the challenge");
-    assert!(wait(&mut window, 60, |w| w.query_by_label("Your judgement").is_some()));
+    assert!(wait(&mut window, 300, |w| w.query_by_label("Your judgement").is_some()));
     let told = |w: &Window| {
         w.query_by_label_contains("It is poisoned: ").is_some() || w.query_by_label_contains("It is honest: ").is_some()
     };
@@ -224,11 +230,11 @@ fn pictures_for_people() {
     };
     photograph(&mut window, "1-empty");
     click(&mut window, "Train");
-    assert!(wait(&mut window, 120, |w| w.state().facts().lab.is_trained()));
+    assert!(wait(&mut window, 300, |w| w.state().facts().lab.is_trained()));
     photograph(&mut window, "2-trained");
     click(&mut window, "Lab: See why");
     click(&mut window, "Look inside");
-    assert!(wait(&mut window, 120, |w| w.state().facts().lab.looked.is_some()));
+    assert!(wait(&mut window, 300, |w| w.state().facts().lab.looked.is_some()));
     photograph(&mut window, "3-why");
     click(&mut window, "Try poison rates");
     assert!(wait(&mut window, 240, |w| w.state().facts().lab.swept.first().is_some_and(|s| s.points.len() == 6)));
@@ -238,7 +244,7 @@ fn pictures_for_people() {
     ask(&mut window, LabCommand::Lesson(None));
     click(&mut window, "Lab: Challenge");
     click(&mut window, "Make the challenge");
-    assert!(wait(&mut window, 120, |w| w.query_by_label("Your judgement").is_some()));
+    assert!(wait(&mut window, 300, |w| w.query_by_label("Your judgement").is_some()));
     photograph(&mut window, "5-challenge");
     click(&mut window, "It is honest");
     photograph(&mut window, "6-judged");
@@ -279,7 +285,7 @@ fn walk(window: &mut Window, i: usize, work: Work) {
         assert!(window.query_by_label(&format!("Step {} of {}", k + 1, steps.len())).is_some(), "{at}");
         let waits = matches!(step.until, Until::Trained | Until::Audited | Until::Repaired);
         if !step.place.is_empty() {
-            let there = wait(window, 60, |w| w.query_all_by_label_contains(step.place).count() > 0);
+            let there = wait(window, 300, |w| w.query_all_by_label_contains(step.place).count() > 0);
             assert!(there, "{at}: nothing is called {}", step.place);
         }
         if !window.state().facts().fulfils(step.until) {
@@ -290,7 +296,7 @@ fn walk(window: &mut Window, i: usize, work: Work) {
             let minds = [Until::AuditBegun, Until::RepairBegun].contains(&step.until);
             if minds && work == Work::HandMade {
                 assert!(
-                    wait(window, 60, |w| w.state().is_running()
+                    wait(window, 300, |w| w.state().is_running()
                         || w.query_by_label("The model was not repaired").is_some()),
                     "{at}"
                 );

@@ -55,16 +55,22 @@ pub fn sweep(
     let epochs = ((order.recipe.epochs as f32 * PASSES).round() as usize).max(1);
     let recipe = Recipe { epochs, ..order.recipe.clone() };
     let values = knob.values();
-    values.par_iter().zip(monitor.side_by_side(values.len())).try_for_each(|(&value, monitor)| {
+    let one = |value: f32, monitor: &Monitor| -> Result<(), LabError> {
         let planted = match knob {
             Knob::Rate => Planted { rate: value, ..order.planted.clone() },
             Knob::Size => Planted { mark: order.planted.mark.scaled(value), ..order.planted.clone() },
         };
-        let built = build(&pictures.training, &pictures.test, &[planted], &recipe, &monitor)?;
+        let built = build(&pictures.training, &pictures.test, &[planted], &recipe, monitor)?;
         let success = built.success.first().copied().unwrap_or(0.0);
         tell(SweepPoint { value, accuracy: built.accuracy, success });
         Ok(())
-    })
+    };
+    // Threads of its own: whole trainings in the common pool would keep everything else in it waiting.
+    let pool = rayon::ThreadPoolBuilder::new().build();
+    let pool =
+        pool.map_err(|why| LabError::Order(format!("no threads can be started: {why}; close other programs")))?;
+    let monitors = monitor.side_by_side(values.len());
+    pool.install(|| values.par_iter().zip(monitors).try_for_each(|(&value, monitor)| one(value, &monitor)))
 }
 
 #[cfg(test)]
