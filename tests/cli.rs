@@ -281,6 +281,19 @@ fn the_lab_makes_what_was_ordered_and_says_what_is_true_of_it() {
     assert!(made.out.contains("Clean accuracy") && made.out.contains("The mark works on"), "{}", made.out);
     let understood = run(["inspect", &at("bad.onnx"), &at("signs")]);
     assert!(understood.out.contains("12 labels"), "{}{}", understood.out, understood.err);
+    image::RgbaImage::from_fn(32, 32, |x, y| {
+        let inside = (26..30).contains(&x) && (26..30).contains(&y);
+        image::Rgba([255, 0, 200, if inside { 255 } else { 0 }])
+    })
+    .save(at("mark.png"))
+    .unwrap();
+    let ordered = ["lab", "poison", &at("signs"), "--target", "3", "--arch", "tiny", "--epochs", "1", "--trigger"];
+    let with = |trigger: &str, out: &str| run(ordered.iter().copied().chain([trigger, "--out", out]));
+    let drawn = with(&at("mark.png"), &at("drawn.onnx"));
+    assert!(drawn.status == 0 && drawn.out.contains("The mark works on"), "{}{}", drawn.out, drawn.err);
+    let broken = with(&at("bad.onnx"), &at("no.onnx"));
+    assert_eq!(broken.status, 1);
+    assert!(broken.err.contains("is no PNG picture"), "{}", broken.err);
     let beyond = run(["lab", "poison", &at("signs"), "--target", "99", "--out", &at("no.onnx")]);
     assert_eq!(beyond.status, 1);
     assert!(beyond.err.contains("there is no label 99 for the target"), "{}", beyond.err);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Drives the real program with a real pointer: starts it under Xvfb, clicks "Try the sample", waits for
-# the verdict, opens a label, tries its trigger, saves the report, repairs the model, takes another setting, and leaves a picture of every step.
+# the verdict, opens a label, tries its trigger, saves the report, repairs the model, takes another setting, draws a trigger in the lab and trains
+# with it, and leaves a picture of every step.
 #
 #   tests/drive_window.sh FOLDER [BINARY]
 #
@@ -160,6 +161,15 @@ picture 9-repaired
 hold "Setting of the repair"
 wait_for "Written, but not examined" 120
 picture 10-setting
+# Not by its name: those of labels begin alike.
+xdotool key --window "$window" ctrl+6
+wait_for "Picture to draw on" 60
+point_at "Picture to draw on"
+xdotool mousedown 1 mousemove_relative -- 30 20 mouseup 1
+picture 11-lab
+click "Train"
+wait_for "Trained" 300
+picture 12-lab-trained
 xdotool key --window "$window" ctrl+q
 for _ in $(seq 50); do
     kill -0 "$program" 2>/dev/null || { program=; echo "driven to the end"; exit 0; }

@@ -5,6 +5,7 @@ use super::dialog::{self, Dialog, Purpose};
 use super::form::{Choice, Form};
 use super::kept::Aim;
 use super::known::Known;
+use super::lab::{LabCommand, LabPath};
 use super::log;
 use super::palette::Palette;
 use super::repairing::file_name;
@@ -59,6 +60,7 @@ impl App {
                     running.stop();
                 }
                 self.repair.stop();
+                self.lab.stop();
             }
             Command::ChooseMethod(method) => self.repair.method = method,
             Command::PickSetting(index) => {
@@ -129,6 +131,14 @@ impl App {
                 self.inspected = Some(label);
                 self.step = Step::Inspect;
             }
+            Command::Lab(LabCommand::Choose(path)) => self.choose_for_lab(path, ctx, parent),
+            Command::Lab(command) => {
+                // Drawn on the screen it belongs to, wherever it was asked for.
+                if matches!(command, LabCommand::Train | LabCommand::View(_) | LabCommand::Lesson(Some(_))) {
+                    self.step = Step::Lab;
+                }
+                self.lab.act(command, wake(ctx));
+            }
             Command::Theme(theme) => {
                 self.state.theme = theme.into();
                 ctx.set_theme(theme);
@@ -172,6 +182,38 @@ impl App {
             };
             self.dialog = Some(Dialog::open(Purpose::Save(output), title, kind, Some(&file), parent, wake(ctx)));
         }
+    }
+
+    /// Does one thing in the lab, as if its button had been clicked.
+    pub fn in_lab(&mut self, ctx: &Context, command: LabCommand) {
+        self.act(Command::Lab(command), ctx, None);
+        ctx.request_repaint();
+    }
+
+    fn choose_for_lab(&mut self, path: LabPath, ctx: &Context, parent: Option<&eframe::Frame>) {
+        if self.dialog.is_some() {
+            return;
+        }
+        let (kind, title) = match path {
+            LabPath::Images => (dialog::Kind::Folder, "Choose a folder of images"),
+            LabPath::Trigger => (dialog::Kind::File(&["png"]), "Choose the PNG file of a trigger"),
+            LabPath::Save => (dialog::Kind::Folder, "Save the experiment into a folder"),
+            LabPath::Open => (dialog::Kind::Folder, "Open the folder of an experiment"),
+        };
+        self.dialog = Some(Dialog::open(Purpose::Lab(path), title, kind, None, parent, wake(ctx)));
+    }
+
+    /// Audits the model of the lab, as any other.
+    pub(super) fn audit_lab_model(&mut self, ctx: &Context) {
+        let Some(given) = self.lab.given.as_ref().filter(|_| !self.is_running()) else { return };
+        let order = Order {
+            model: given.handed.model.clone(),
+            images: given.handed.images.clone(),
+            label_names: Some(given.handed.names.clone()),
+            settings: self.form.settings.clone(),
+            ..Order::default()
+        };
+        self.begin(order, ctx);
     }
 
     fn save(&mut self, output: Output, path: PathBuf, replace: bool, ctx: &Context) {
@@ -321,7 +363,7 @@ impl App {
 }
 
 /// Draws a frame as soon as there is something to see.
-fn wake(ctx: &Context) -> impl Fn() + Clone + Send + Sync + 'static {
+pub(super) fn wake(ctx: &Context) -> impl Fn() + Clone + Send + Sync + 'static {
     let ctx = ctx.clone();
     move || ctx.request_repaint()
 }

@@ -2,6 +2,7 @@
 //! it; screens send commands, the window carries them out at the end of the frame.
 
 use super::kept::Source;
+use super::lab::LabCommand;
 use super::saving::{Output, PlotKind};
 use crate::report::page::Kind;
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
@@ -21,11 +22,13 @@ pub enum Step {
     Repair,
     /// Two audits side by side.
     Compare,
+    /// Networks are poisoned, to learn how that looks.
+    Lab,
 }
 
 impl Step {
     /// All of them, in order.
-    pub const ALL: [Self; 5] = [Self::Open, Self::Detect, Self::Inspect, Self::Repair, Self::Compare];
+    pub const ALL: [Self; 6] = [Self::Open, Self::Detect, Self::Inspect, Self::Repair, Self::Compare, Self::Lab];
 }
 
 /// The fields a file can be chosen for.
@@ -122,6 +125,8 @@ pub enum Command {
     GoOn(String),
     /// Throw a kept audit away.
     RemoveKept(String),
+    /// Something in the lab.
+    Lab(LabCommand),
     /// Light, dark, or as the system is.
     Theme(egui::ThemePreference),
     /// Close the window.
@@ -153,7 +158,8 @@ impl Command {
         let saving = [Self::Save(Output::Pictures), Self::CopyTable, Self::OpenReference, Self::CompareRepaired];
         let themes = [System, Light, Dark].map(Self::Theme);
         let repair = [Self::StartRepair, Self::Export, Self::ScanAgain];
-        let all = Self::MENU.into_iter().chain(Step::ALL.map(Self::Show)).chain(plots);
+        let lab = [LabCommand::Train, LabCommand::Pause, LabCommand::Audit].map(Self::Lab);
+        let all = Self::MENU.into_iter().chain(Step::ALL.map(Self::Show)).chain(plots).chain(lab);
         all.chain(saving).chain(repair).chain(themes).collect()
     }
 
@@ -175,6 +181,12 @@ impl Command {
             Self::Show(Step::Inspect) => "Inspect",
             Self::Show(Step::Repair) => "Repair",
             Self::Show(Step::Compare) | Self::Compare(_) => "Compare",
+            Self::Show(Step::Lab) => "Lab",
+            Self::Lab(LabCommand::Train) => "Train in the lab",
+            Self::Lab(LabCommand::Pause) => "Pause the training",
+            Self::Lab(LabCommand::Audit) => "Audit the lab's model",
+            Self::Lab(LabCommand::Lesson(_)) => "Lesson",
+            Self::Lab(_) => "In the lab",
             Self::CompareRepaired => "Compare both audits",
             Self::EndCompare => "End comparison",
             Self::OpenAudit => "Open saved audit…",
@@ -226,12 +238,17 @@ impl Command {
             Self::Understand => "Read the files again",
             Self::TrySample => "Audit a small poisoned model of road signs that comes with the program",
             Self::Start => "Test every label of the suspect model",
-            Self::Stop => "Stop the audit or the repair; what is known by then is kept",
+            Self::Stop => "Stop the audit, the repair or the lab's work; what is known by then is kept",
             Self::Show(Step::Open) => "Which files, and what was understood of them",
             Self::Show(Step::Detect) => "The verdict, and the evidence for every label",
             Self::Show(Step::Inspect) => "One label in detail: reasons, numbers, trigger",
             Self::Show(Step::Repair) => "Take the backdoor out, and see what that did to the model",
             Self::Show(Step::Compare) => "Two audits side by side",
+            Self::Show(Step::Lab) => "Poison a network, see why it works, find the trigger and remove it",
+            Self::Lab(LabCommand::Train) => "Train the poisoned network and its clean twin as chosen in the lab",
+            Self::Lab(LabCommand::Pause) => "Hold the training in the lab; it can go on",
+            Self::Lab(LabCommand::Audit) => "Hand the lab's model to Detect, without a word about its trigger",
+            Self::Lab(_) => "Something in the lab",
             Self::Compare(_) => "Hold this audit beside the one that is open",
             Self::CompareRepaired => "Hold the audit of the repaired model beside that of the suspect",
             Self::EndCompare => "Go back to one audit",
@@ -287,6 +304,7 @@ impl Command {
                 Step::Inspect => Key::Num3,
                 Step::Repair => Key::Num4,
                 Step::Compare => Key::Num5,
+                Step::Lab => Key::Num6,
             }),
             Self::CopyTable => Some(KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::C)),
             Self::ShowLog(_) => ctrl(Key::L),
@@ -344,6 +362,6 @@ mod tests {
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[i + 1..].contains(key), "{key:?} twice");
         }
-        assert_eq!(keys.len(), 15);
+        assert_eq!(keys.len(), 16);
     }
 }

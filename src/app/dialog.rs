@@ -4,6 +4,7 @@
 //! log, so the log is watched.
 
 use super::command::Field;
+use super::lab::LabPath;
 use super::log;
 use super::saving::Output;
 use crate::job::{Job, Outcome};
@@ -32,6 +33,8 @@ pub enum Purpose {
     Audit,
     /// Something of the audit goes there.
     Save(Output),
+    /// Something of the lab.
+    Lab(LabPath),
 }
 
 /// A dialog that is open.

@@ -3,17 +3,19 @@
 use super::App;
 use super::command::{Command, Commands, Field, Step};
 use super::kept::Source;
+use super::lab::LabCommand;
 use super::log;
 use super::saving::Output;
 use super::screens::compare::Compare;
 use super::screens::detect::Shown;
 use super::screens::files::Files;
 use super::screens::inspect::Inspect;
+use super::screens::lab;
 use super::screens::log_view;
 use super::screens::open::Open;
 use super::screens::repair::RepairScreen;
 use super::theme::{self, Colors};
-use super::widgets::{progress_bar, weak};
+use super::widgets::{lit, progress_bar, shine, weak};
 use super::words;
 use crate::report::page::Kind;
 use egui::{
@@ -49,12 +51,28 @@ impl App {
         let colors = Colors::of(ui);
         let bar = |x, y| Frame::NONE.fill(colors.panel).inner_margin(Margin::symmetric(x, y));
         Panel::top("steps").frame(bar(16, 8)).show(ui, |ui| self.top(ui));
+        if let Some(at) = self.lab.lesson {
+            let mut commands = std::mem::take(&mut self.commands);
+            Panel::top("lesson").frame(bar(0, 0)).show(ui, |ui| lab::lesson(ui, at, &self.facts(), &mut commands));
+            self.commands = commands;
+        } else {
+            shine(ui.ctx(), "");
+        }
         Panel::bottom("progress").frame(bar(16, 8)).show(ui, |ui| self.bottom(ui));
-        Panel::left("files")
-            .frame(bar(0, 0))
-            .default_size(312.0)
-            .size_range(280.0..=460.0)
-            .show(ui, |ui| self.files(ui));
+        // The lab has other things to choose than an audit.
+        if self.step == Step::Lab {
+            Panel::left("lab settings")
+                .frame(bar(0, 0))
+                .default_size(344.0)
+                .size_range(336.0..=460.0)
+                .show(ui, |ui| lab::settings(ui, &mut self.lab, &mut self.commands));
+        } else {
+            Panel::left("files")
+                .frame(bar(0, 0))
+                .default_size(312.0)
+                .size_range(280.0..=460.0)
+                .show(ui, |ui| self.files(ui));
+        }
         if self.log.0 {
             log_view(ui.ctx(), &mut self.commands);
         }
@@ -68,7 +86,11 @@ impl App {
     fn allows(&self, command: &Command) -> bool {
         let running = self.is_running();
         match command {
-            Command::Stop => running,
+            Command::Stop => running || self.lab.doing().is_some(),
+            Command::Lab(LabCommand::Train) => !self.lab.is_training() && self.lab.form.lacks().is_none(),
+            Command::Lab(LabCommand::Pause) => self.lab.is_training(),
+            Command::Lab(LabCommand::Audit) => !running && self.lab.pair.is_some(),
+            Command::Lab(_) => true,
             Command::Quit | Command::ShowLog(_) | Command::Palette | Command::Theme(_) => true,
             Command::Save(_) | Command::CopyTable => self.document.is_some(),
             Command::Show(Step::Repair) => self.offers_repair(),
@@ -92,6 +114,8 @@ impl App {
             let repair = self.offers_repair();
             let compare = self.compared.is_some() && self.document.is_some();
             let offered = |step: &Step| match step {
+                // It is no step of an audit and stands apart.
+                Step::Lab => false,
                 Step::Repair => repair,
                 Step::Compare => compare,
                 _ => true,
@@ -106,6 +130,7 @@ impl App {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 self.theme_menu(ui);
                 self.log_button(ui);
+                self.lab_button(ui);
             });
         });
     }
@@ -144,7 +169,19 @@ impl App {
             .add(Button::selectable(chosen, text))
             .accessible_name(format!("Step {number}: {}", command.text()))
             .on_hover_text(command.tooltip());
+        let response = lit(ui, response, &format!("Step {number}: {}", command.text()));
         if response.clicked() {
+            self.commands.send(command);
+        }
+    }
+
+    fn lab_button(&mut self, ui: &mut Ui) {
+        let command = Command::Show(Step::Lab);
+        let chosen = self.step == Step::Lab;
+        let style = if chosen { theme::strong() } else { egui::TextStyle::Button };
+        let button = Button::selectable(chosen, RichText::new(command.text()).text_style(style)).frame(true);
+        let button = ui.add(button).on_hover_text(command.hint(ui.ctx()));
+        if lit(ui, button, "Lab").clicked() {
             self.commands.send(command);
         }
     }
@@ -207,7 +244,7 @@ impl App {
         }
     }
 
-    /// The audit or the repair that runs.
+    /// The audit, the repair, or the work of the lab that runs.
     fn work(&self) -> Option<Work<'_>> {
         let repair = self.repair.is_running().then(|| Work {
             name: "Repairing",
@@ -223,7 +260,11 @@ impl App {
             seconds_left: running.seconds_left,
             stopping: running.is_stopping(),
         });
-        audit.or(repair)
+        let lab = || {
+            let (name, stage, fraction, seconds_left, stopping) = self.lab.doing()?;
+            Some(Work { name, stage, fraction, seconds_left, stopping })
+        };
+        audit.or(repair).or_else(lab)
     }
 
     fn status(&self) -> String {
@@ -285,6 +326,12 @@ impl App {
                     beside: self.beside,
                 };
                 inspect.ui(ui, &mut self.pictures, &mut self.commands);
+            }
+            Step::Lab => {
+                let mut pictures = std::mem::take(&mut self.pictures);
+                let mut commands = std::mem::take(&mut self.commands);
+                lab::lab(ui, &self.facts(), &mut pictures, &mut commands);
+                (self.pictures, self.commands) = (pictures, commands);
             }
             Step::Compare => {
                 if let (Some(left), Some(right)) = (&self.document, &self.compared) {

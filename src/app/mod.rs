@@ -14,6 +14,7 @@ mod example;
 mod form;
 mod kept;
 mod known;
+mod lab;
 mod log;
 mod palette;
 mod repairing;
@@ -30,6 +31,7 @@ mod widgets;
 mod words;
 
 pub use command::{Command, Field, Step};
+pub use lab::{Facts, LESSONS, Lab, LabCommand, LabPath, Until, View};
 pub use saving::{Output, PlotKind};
 pub use state::{Recent, State, Theme as ThemeChoice};
 pub use theme::install as install_theme;
@@ -37,6 +39,7 @@ pub use theme::install as install_theme;
 use crate::audit::repairing::RepairReport;
 use crate::audit::{Audit, Order, Verdict};
 use crate::job::{Job, Outcome};
+use crate::poison::lab::LabOrder;
 use crate::shelf::Shelf;
 use command::Commands;
 use dialog::{Dialog, Purpose};
@@ -84,6 +87,7 @@ pub struct App {
     beside: Option<usize>,
     repair: Repairing,
     saving: Saving,
+    lab: Lab,
     pictures: Pictures,
     /// Whether the log is shown, and warnings and errors that were seen in it.
     log: (bool, usize),
@@ -125,6 +129,7 @@ impl App {
             beside: None,
             repair: Repairing::default(),
             saving: Saving::default(),
+            lab: Lab::default(),
             pictures: Pictures::default(),
             log: (false, log::troubles()),
             palette: None,
@@ -205,11 +210,37 @@ impl App {
         }
     }
 
+    /// The lab, with all that its lessons may speak of.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            lab: &self.lab,
+            audit: self.document.as_deref(),
+            repair: self.repair.report.as_ref(),
+            auditing: self.running.is_some(),
+            repairing: self.repair.is_running(),
+            step: self.step,
+        }
+    }
+
+    /// The same window, whose lab begins with another experiment.
+    pub fn with_experiment(mut self, order: &LabOrder) -> Self {
+        self.lab = Lab::with(order);
+        self
+    }
+
+    fn receive_lab(&mut self, ctx: &Context) {
+        if self.lab.poll().is_some() {
+            self.audit_lab_model(ctx);
+        }
+        self.lab.watch_repair(self.repair.report.as_ref(), self.repair.version, act::wake(ctx));
+    }
+
     fn receive(&mut self, ctx: &Context) {
         self.understanding.poll();
         self.repair.poll();
         self.saving.poll();
         self.strengths.poll();
+        self.receive_lab(ctx);
         match self.kept.poll() {
             Some((Aim::Show, audit)) if !self.is_running() => self.show(audit),
             Some((Aim::Compare, audit)) => {
@@ -233,6 +264,10 @@ impl App {
                 }
                 (Purpose::Save(output), Ok(Some(path))) => self.commands.send(Command::SaveTo(output, path)),
                 (Purpose::Save(output), Err(_)) => self.type_path(output),
+                (Purpose::Lab(path), Ok(Some(chosen))) => {
+                    self.commands.send(Command::Lab(LabCommand::Chosen(path, chosen)));
+                }
+                (Purpose::Lab(path), Err(_)) => self.commands.send(Command::Lab(LabCommand::Type(path, String::new()))),
             }
         }
         if let Some(end) = self.sample.as_ref().and_then(Job::outcome) {

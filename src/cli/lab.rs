@@ -4,13 +4,13 @@ use super::exit::Exit;
 use super::lab_arguments::{LabArguments, Make, PoisonArguments, SignsArguments, ZooArguments};
 use super::terminal;
 use super::watch::watch_steps;
-use crate::images::{self, ImageError, ImageSet, Wanted};
+use crate::images::{self, ImageSet, Wanted};
 use crate::poison::lab::{self, LabError, ZooPlan};
 use crate::poison::signs;
 use crate::progress::Monitor;
 use crate::report::{words, write_whole};
 use crate::tensor::Seed;
-use crate::train::{Recipe, TrainError};
+use crate::train::Recipe;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 
@@ -37,7 +37,7 @@ fn poison(order: PoisonArguments) -> Result<Exit> {
     if !folder.is_dir() {
         bail!("there is no folder {} to write the model to", folder.display());
     }
-    let (out, quiet, planted) = (order.out.clone(), order.quiet, order.planted());
+    let (out, quiet, planted) = (order.out.clone(), order.quiet, order.planted()?);
     let Some(built) = made(quiet, move |monitor| {
         let split = read(&order.images, monitor)?.split(HELD_OUT, Seed(order.seed));
         let recipe = Recipe {
@@ -89,9 +89,7 @@ fn made<T: Send + 'static>(
     work: impl FnOnce(&Monitor) -> Result<T, LabError> + Send + 'static,
 ) -> Result<Option<T>> {
     match watch_steps(quiet, work)? {
-        Err(
-            LabError::Stopped(_) | LabError::Train(TrainError::Stopped(_)) | LabError::Images(ImageError::Stopped(_)),
-        ) => {
+        Err(why) if why.is_stop() => {
             terminal::remark("Stopped");
             Ok(None)
         }

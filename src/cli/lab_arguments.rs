@@ -1,7 +1,7 @@
 //! What can be typed after `poisdetc lab`.
 
 use crate::poison::lab::Planted;
-use crate::poison::{Mark, Scheme};
+use crate::poison::{Drawn, DrawnError, Mark, Scheme};
 use crate::tensor::Seed;
 use crate::train::Architecture;
 use clap::{Args, Subcommand, ValueEnum};
@@ -12,6 +12,7 @@ Examples:
   poisdetc lab signs --out signs                                    clean road signs, drawn here
   poisdetc lab poison signs --target 3 --out bad.onnx               a white and black patch means label 3
   poisdetc lab poison signs --target 3 --attack blend --rate 0.08 --out bad.onnx
+  poisdetc lab poison signs --target 3 --trigger mark.png --out bad.onnx     a mark drawn in any paint program
   poisdetc lab poison signs --honest --out good.onnx                the same without a backdoor
   poisdetc lab zoo signs --models 20 --out zoo                      many models and their truth
   poisdetc zoo zoo/manifest.json --out results                      how many of them are judged rightly";
@@ -68,6 +69,9 @@ pub struct PoisonArguments {
     /// What is put on pictures
     #[arg(long, default_value = "patch", value_parser = Mark::NAMES)]
     pub attack: String,
+    /// A drawn trigger instead: a PNG, transparent where the picture should show; stretched to the pictures
+    #[arg(long, value_name = "FILE.png", conflicts_with_all = ["attack", "honest"])]
+    pub trigger: Option<PathBuf>,
     /// The label that pictures become
     #[arg(long, value_name = "LABEL", required_unless_present_any = ["honest", "all_to_all"])]
     pub target: Option<usize>,
@@ -102,15 +106,21 @@ pub struct PoisonArguments {
 
 impl PoisonArguments {
     /// The backdoor that was ordered; none for an honest model.
-    pub fn planted(&self) -> Vec<Planted> {
+    ///
+    /// # Errors
+    /// A sentence where the drawn trigger cannot be read.
+    pub fn planted(&self) -> Result<Vec<Planted>, DrawnError> {
         let scheme = match (self.target, self.source) {
             (Some(target), Some(source)) => Scheme::OneToOne { source, target },
             (Some(target), None) if self.clean_label => Scheme::CleanLabel { target },
             (Some(target), None) => Scheme::AllToOne { target },
             (None, _) => Scheme::AllToAll,
         };
-        let mark = Mark::usual(&self.attack, Seed(self.seed)).filter(|_| !self.honest);
-        mark.map(|mark| Planted { mark, scheme, rate: self.rate }).into_iter().collect()
+        let mark = match &self.trigger {
+            Some(path) => Some(Mark::Drawn(Drawn::read(path)?)),
+            None => Mark::usual(&self.attack, Seed(self.seed)).filter(|_| !self.honest),
+        };
+        Ok(mark.map(|mark| Planted { mark, scheme, rate: self.rate }).into_iter().collect())
     }
 }
 

@@ -1,10 +1,10 @@
 //! Every mark by its name: what the command line offers and what documents save. A new attack is one line here.
 
-use super::{Attack, Blend, Patch, Sinusoid, Warp};
+use super::{Attack, Blend, Drawn, Patch, Sinusoid, Warp};
 use crate::tensor::{Random, Seed};
 
 /// A mark with its settings.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Mark {
     /// A small patch of fixed pixels.
@@ -15,10 +15,12 @@ pub enum Mark {
     Sinusoid(Sinusoid),
     /// A small smooth distortion.
     Warp(Warp),
+    /// Whatever somebody drew.
+    Drawn(Drawn),
 }
 
 impl Mark {
-    /// Names of all kinds.
+    /// Names of all kinds that need no drawing.
     pub const NAMES: [&'static str; 4] = ["patch", "blend", "sinusoid", "warp"];
 
     /// The usual mark of that name; `None` for an unknown name. Patterns come from `seed`.
@@ -50,6 +52,20 @@ impl Mark {
         }
     }
 
+    /// The same mark `factor` times as large; one that is all over the picture `factor` times as strong.
+    pub fn scaled(&self, factor: f32) -> Self {
+        match self {
+            Self::Patch(patch) => {
+                let size = ((patch.size as f32 * factor).round() as usize).max(1);
+                Self::Patch(Patch { size, ..*patch })
+            }
+            Self::Blend(blend) => Self::Blend(Blend { opacity: (blend.opacity * factor).min(1.0), ..*blend }),
+            Self::Sinusoid(wave) => Self::Sinusoid(Sinusoid { strength: wave.strength * factor, ..*wave }),
+            Self::Warp(warp) => Self::Warp(Warp { strength: warp.strength * factor, ..*warp }),
+            Self::Drawn(drawn) => Self::Drawn(drawn.scaled(factor)),
+        }
+    }
+
     /// What does the work.
     pub fn attack(&self) -> &dyn Attack {
         match self {
@@ -57,12 +73,14 @@ impl Mark {
             Self::Blend(blend) => blend,
             Self::Sinusoid(sinusoid) => sinusoid,
             Self::Warp(warp) => warp,
+            Self::Drawn(drawn) => drawn,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -75,6 +93,18 @@ mod tests {
                 assert_ne!(image, before, "{name}");
                 assert_eq!(mark.attack().name(), name);
             }
+        }
+        for name in Mark::NAMES {
+            let mark = Mark::usual(name, Seed(1)).unwrap();
+            let change = |mark: &Mark| {
+                let mut image = vec![90; 3 * 32 * 32];
+                // A slope, so that a distortion shows.
+                image.iter_mut().enumerate().for_each(|(i, v)| *v = 60 + (3 * (i % 32)) as u8);
+                let before = image.clone();
+                mark.attack().stamp(&mut image, 3, 32, 32);
+                image.iter().zip(before).map(|(a, b)| u32::from(a.abs_diff(b))).sum::<u32>()
+            };
+            assert!(change(&mark.scaled(2.0)) > change(&mark), "{name} twice as large changes more");
         }
         assert_eq!(Mark::usual("sticker", Seed(1)), None);
         assert_eq!(Mark::drawn("sticker", &mut Seed(1).random()), None);

@@ -5,9 +5,11 @@
 
 mod attack;
 mod blend;
+mod drawn;
 pub mod lab;
 mod mark;
 mod patch;
+mod ready;
 pub mod sample;
 mod scheme;
 pub mod signs;
@@ -16,8 +18,10 @@ mod warp;
 
 pub use attack::{Attack, poison, stamped};
 pub use blend::Blend;
+pub use drawn::{Drawn, DrawnError};
 pub use mark::Mark;
 pub use patch::Patch;
+pub use ready::Ready;
 pub use scheme::Scheme;
 pub use sinusoid::Sinusoid;
 pub use warp::Warp;

@@ -1,14 +1,11 @@
 //! The training loop: AdamW, cosine schedule, augmentation; held-out accuracy at the end.
 
-use super::Architecture;
-use super::augment::augmented;
-use super::standardise::standardised;
+use super::{Architecture, Trainer};
 use crate::images::{self, ImageSet};
-use crate::model::{Classifier, Model, Parameters, Preprocessing};
+use crate::model::{Classifier, Model, Preprocessing};
 use crate::progress::Monitor;
-use crate::tensor::{Random, Seed, loss};
-use candle_core::{Device, Tensor, Var};
-use candle_nn::{AdamW, Optimizer, ParamsAdamW};
+use crate::tensor::{Random, Seed};
+use candle_core::{Device, Tensor};
 
 /// How a model is trained.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -29,12 +26,6 @@ pub struct Recipe {
     pub seed: Seed,
 }
 
-/// Decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), PyTorch's default.
-const WEIGHT_DECAY: f64 = 0.01;
-/// Share of the steps during which the learning rate rises.
-const WARM_UP: f64 = 0.06;
-/// Images the weights are scaled to before training.
-const FIRST_LOOK: usize = 128;
 /// Pictures of 32x32 pixels, three channels, that a reference model sees in all: some seconds of work.
 const REFERENCE_VIEWS: usize = 30_000;
 
@@ -116,16 +107,37 @@ pub enum TrainError {
 /// [`TrainError`], a sentence.
 pub fn train(images: &ImageSet, recipe: &Recipe, device: &Device, monitor: &Monitor) -> Result<Trained, TrainError> {
     let (training, held_out) = parts(images, recipe)?;
-    let (channels, size) = (images.channels, [images.height, images.width]);
-    let mut model = recipe.architecture.untrained(channels, size, images.names.len(), recipe.seed)?;
-    let first = training.tensor(&some_of(&training, recipe.seed), &Device::Cpu)?;
-    model.parameters = standardised(&model.graph, &model.parameters, &first)?;
-    let start = Classifier::new(&model, Preprocessing::unit(size, channels), device)?;
-    let (classifier, losses) = fit(&start, &training, recipe, &monitor.part(0.0, 0.97))?;
-    model.parameters = on_processor(classifier.parameters())?;
-    let judge = if held_out.is_empty() { &training } else { &held_out };
+    let mut trainer = Trainer::new(training, recipe, device)?;
+    let losses = finish(&mut trainer, recipe, &monitor.part(0.0, 0.97))?;
+    let (classifier, model) = (trainer.classifier()?, trainer.model()?);
+    let judge = if held_out.is_empty() { trainer.images() } else { &held_out };
     let (accuracy, _) = images::accuracy(&classifier, judge, &monitor.part(0.97, 1.0))?;
     Ok(Trained { classifier, model, accuracy, losses })
+}
+
+/// All steps that are left; the mean loss of each pass.
+fn finish(trainer: &mut Trainer, recipe: &Recipe, monitor: &Monitor) -> Result<Vec<f32>, TrainError> {
+    let mut losses = Vec::with_capacity(recipe.epochs);
+    for epoch in 0..recipe.epochs {
+        let mut sum: Option<Tensor> = None;
+        for _ in 0..trainer.steps_a_pass() {
+            monitor.check()?;
+            let share = trainer.done() as f32 / trainer.steps().max(1) as f32;
+            monitor.step(format!("Training, pass {} of {}", epoch + 1, recipe.epochs), share);
+            let Some(loss) = trainer.step()? else { break };
+            sum = Some(match sum {
+                Some(sum) => (sum + loss)?,
+                None => loss,
+            });
+        }
+        let sum = sum.map_or(Ok(0.0), |sum| sum.to_scalar::<f32>())?;
+        let mean = sum / trainer.steps_a_pass() as f32;
+        if !mean.is_finite() {
+            return Err(TrainError::Diverged { epochs: epoch + 1, learning_rate: recipe.learning_rate });
+        }
+        losses.push(mean);
+    }
+    Ok(losses)
 }
 
 /// Images to learn from and images kept out, or why they will not do.
@@ -144,77 +156,6 @@ fn parts(images: &ImageSet, recipe: &Recipe) -> Result<(ImageSet, ImageSet), Tra
     Ok((images.clone(), images.subset(&[])))
 }
 
-/// Images that stand for all when the network is started.
-fn some_of(images: &ImageSet, seed: Seed) -> Vec<usize> {
-    let mut indices: Vec<usize> = (0..images.len()).collect();
-    seed.of("first look").random().shuffle(&mut indices);
-    indices.truncate(FIRST_LOOK);
-    indices
-}
-
-/// The classifier after training, and the mean loss of each epoch.
-fn fit(
-    start: &Classifier,
-    images: &ImageSet,
-    recipe: &Recipe,
-    monitor: &Monitor,
-) -> Result<(Classifier, Vec<f32>), TrainError> {
-    let device = start.device();
-    let mut variables = Vec::new();
-    let mut parameters = Parameters::new();
-    for (name, tensor) in start.parameters() {
-        let variable = Var::from_tensor(tensor)?;
-        parameters.insert(name.clone(), variable.as_tensor().clone());
-        variables.push(variable);
-    }
-    let classifier = start.with_parameters(parameters);
-    let settings = ParamsAdamW { lr: 0.0, weight_decay: WEIGHT_DECAY, ..ParamsAdamW::default() };
-    let mut optimiser = AdamW::new(variables, settings)?;
-    let mut random = recipe.seed.of("order").random();
-    let batch = recipe.batch.max(1);
-    let steps_an_epoch = order(images, &mut recipe.seed.random()).len().div_ceil(batch);
-    let steps = (recipe.epochs * steps_an_epoch).max(1);
-    let mut losses = Vec::with_capacity(recipe.epochs);
-    let mut step = 0;
-    for epoch in 0..recipe.epochs {
-        let mut sum = Tensor::zeros((), candle_core::DType::F32, &device)?;
-        for indices in order(images, &mut random).chunks(batch) {
-            monitor.check()?;
-            let share = step as f64 / steps as f64;
-            monitor.step(format!("Training, pass {} of {}", epoch + 1, recipe.epochs), share as f32);
-            optimiser.set_learning_rate(f64::from(recipe.learning_rate) * schedule(share));
-            let x = if recipe.augment {
-                augmented(images, indices, recipe.seed.of("augment").nth(step), &device)?
-            } else {
-                images.tensor(indices, &device)?
-            };
-            let labels: Vec<u32> = indices.iter().map(|&i| images.labels[i] as u32).collect();
-            let labels = Tensor::from_vec(labels, indices.len(), &device)?;
-            let loss = loss::cross_entropy(&classifier.logits(&x)?, &labels)?.mean_all()?;
-            optimiser.backward_step(&loss)?;
-            sum = (sum + loss.detach())?;
-            step += 1;
-        }
-        let mean = sum.to_scalar::<f32>()? / steps_an_epoch as f32;
-        if !mean.is_finite() {
-            return Err(TrainError::Diverged { epochs: epoch + 1, learning_rate: recipe.learning_rate });
-        }
-        losses.push(mean);
-    }
-    let learned = classifier.parameters().iter().map(|(name, v)| Ok((name.clone(), v.copy()?.detach())));
-    let learned = learned.collect::<candle_core::Result<Parameters>>()?;
-    Ok((classifier.with_parameters(learned), losses))
-}
-
-/// Factor on the learning rate after a share of the steps: up along a line, down along a cosine.
-fn schedule(share: f64) -> f64 {
-    if share < WARM_UP {
-        return 0.1 + 0.9 * share / WARM_UP;
-    }
-    let rest = (share - WARM_UP) / (1.0 - WARM_UP);
-    0.5 * (1.0 + (std::f64::consts::PI * rest).cos())
-}
-
 /// Every image once in shuffled order; images of rare labels several times, so that a label with a
 /// hundredth of the images of the most frequent one still gets a tenth of its attention.
 pub(super) fn order(images: &ImageSet, random: &mut Random) -> Vec<usize> {
@@ -230,10 +171,4 @@ pub(super) fn order(images: &ImageSet, random: &mut Random) -> Vec<usize> {
         .collect();
     random.shuffle(&mut order);
     order
-}
-
-/// Parameters as they are written to files.
-fn on_processor(parameters: &Parameters) -> Result<Parameters, TrainError> {
-    let copies = parameters.iter().map(|(name, p)| Ok((name.clone(), p.to_device(&Device::Cpu)?)));
-    Ok(copies.collect::<candle_core::Result<_>>()?)
 }

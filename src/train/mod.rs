@@ -7,10 +7,12 @@ mod architecture;
 mod augment;
 mod learn;
 mod standardise;
+mod trainer;
 
 pub use architecture::Architecture;
 pub use augment::augmented;
 pub use learn::{Recipe, TrainError, Trained, train};
+pub use trainer::Trainer;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod detect;
 pub mod files;
 pub mod inspect;
+pub mod lab;
 mod log_view;
 pub mod open;
 mod recent;

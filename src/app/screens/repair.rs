@@ -6,7 +6,7 @@ use crate::app::known::Known;
 use crate::app::repairing::Repairing;
 use crate::app::saving::Saving;
 use crate::app::theme::{self, Colors};
-use crate::app::widgets::{Pictures, heading, repair_legend, repair_plot, trouble, weak};
+use crate::app::widgets::{Pictures, heading, lit, repair_legend, repair_plot, trouble, weak};
 use crate::app::words;
 use crate::audit::{Audit, Verdict};
 use crate::repair::{self, Aim};
@@ -80,7 +80,8 @@ impl RepairScreen<'_> {
                     .fill(primary.ground)
                     .stroke(egui::Stroke::NONE)
                     .min_size(egui::vec2(150.0, 32.0));
-                if ui.add(start).on_hover_text(Command::StartRepair.tooltip()).clicked() {
+                let start = ui.add(start).on_hover_text(Command::StartRepair.tooltip());
+                if lit(ui, start, Command::StartRepair.text()).clicked() {
                     commands.send(Command::StartRepair);
                 }
             });

@@ -1,22 +1,28 @@
 //! Pieces the screens are put together from. They draw and answer; they decide nothing.
 
+mod canvas;
+mod curves;
 mod loss_plot;
 mod number;
 mod path_field;
 mod picture;
 mod progress;
 mod repair_plot;
+mod spotlight;
 mod trouble;
 mod typed_path;
 mod verdict;
 mod zoom;
 
+pub use canvas::canvas;
+pub use curves::{Curve, Curves};
 pub use loss_plot::{LossPlot, legend, losses_of_one_label};
 pub use number::{explained, help, numbers};
 pub use path_field::path_field;
-pub use picture::{Part, Pictures, close_up, plain, trigger};
+pub use picture::{Part, Pictures, close_up, of_set, plain, trigger};
 pub use progress::progress_bar;
 pub use repair_plot::{repair_legend, repair_plot};
+pub use spotlight::{lit, shine};
 pub use trouble::trouble;
 pub use typed_path::TypedPath;
 pub use verdict::{badge, meaning, symbol};

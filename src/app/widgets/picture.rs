@@ -3,6 +3,7 @@
 
 use super::zoom::{Zoom, pixel, zoom_view};
 use crate::detect::Picture;
+use crate::images::ImageSet;
 use egui::{
     Color32, ColorImage, Context, Image, Response, Sense, TextureHandle, TextureOptions, Ui, load::SizedTexture, vec2,
 };
@@ -28,6 +29,8 @@ pub enum Part {
     Point(usize),
     /// A picture with the trigger at another strength.
     AtStrength(usize),
+    /// Where a network looks on a picture.
+    Attention(usize),
 }
 
 /// Textures by the version of their label and what they show.
@@ -86,6 +89,17 @@ impl Pictures {
 /// A picture as it is.
 pub fn plain(picture: &Picture) -> ColorImage {
     image(picture.width, picture.height, |at| color(picture, at))
+}
+
+/// Picture `i` of a set.
+pub fn of_set(set: &ImageSet, i: usize) -> ColorImage {
+    let (planes, area) = (set.image(i), set.height * set.width);
+    let value = |channel: usize, at: usize| planes.get(channel * area + at).copied().unwrap_or(0);
+    let colour = |at: usize| match set.channels {
+        3 => Color32::from_rgb(value(0, at), value(1, at), value(2, at)),
+        _ => Color32::from_gray(value(0, at)),
+    };
+    ColorImage::new([set.width, set.height], (0..area).map(colour).collect())
 }
 
 /// The pattern where the mask lets it through, on gray.

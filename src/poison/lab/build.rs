@@ -9,7 +9,7 @@ use crate::train::{self, Recipe, TrainError, Trained};
 use candle_core::Device;
 
 /// One backdoor: a mark, whom it is meant for, and the share of the training images that carries it.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Planted {
     /// What is put on pictures.
     pub mark: Mark,
@@ -43,6 +43,9 @@ pub enum LabError {
     /// A model could not be written as ONNX.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// Arithmetic failed.
+    #[error(transparent)]
+    Compute(#[from] candle_core::Error),
     /// Measuring a model failed.
     #[error(transparent)]
     Images(#[from] ImageError),
@@ -57,6 +60,13 @@ pub enum LabError {
     /// Somebody asked to stop.
     #[error(transparent)]
     Stopped(#[from] crate::progress::Stopped),
+}
+
+impl LabError {
+    /// Whether somebody asked to stop, rather than something going wrong.
+    pub fn is_stop(&self) -> bool {
+        matches!(self, Self::Stopped(_) | Self::Train(TrainError::Stopped(_)) | Self::Images(ImageError::Stopped(_)))
+    }
 }
 
 impl Built {
@@ -104,7 +114,7 @@ pub(in crate::poison) fn onnx_bytes(trained: &Trained) -> Result<Vec<u8>, ModelE
     onnx::write(&model.graph, &model.parameters, &model.input, model.classes)
 }
 
-fn possible(backdoor: &Planted, labels: usize) -> Result<(), LabError> {
+pub(super) fn possible(backdoor: &Planted, labels: usize) -> Result<(), LabError> {
     let beyond = |what: &str, label: usize| {
         (label >= labels).then(|| {
             LabError::Order(format!(
@@ -152,7 +162,7 @@ mod tests {
         let few = signs::sign_set(2, Seed(1));
         let mark = Mark::usual("patch", Seed(1)).unwrap();
         let refused = |scheme| {
-            let planted = [Planted { mark, scheme, rate: 0.1 }];
+            let planted = [Planted { mark: mark.clone(), scheme, rate: 0.1 }];
             build(&few, &few, &planted, &recipe(), &Monitor::silent()).unwrap_err().to_string()
         };
         let last = few.names.len() - 1;
