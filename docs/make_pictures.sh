@@ -23,3 +23,4 @@ keep 5-inspect inspect
 keep 5-strengths strengths
 keep 7-repair repair
 keep 9-repaired repaired
+keep 12-lab-trained lab
