@@ -73,6 +73,8 @@ const MILDEST: f64 = 0.9;
 const DEAR: f32 = 0.5;
 /// Share of the aim that may be left there of the recovered mark and of blocks.
 const MILD: f32 = 0.8;
+/// Accuracy that a later round may cost where an earlier one was good enough: what is not found is weaker after it.
+const SLIGHT: f32 = 0.005;
 /// So many of the strongest blocks are counted.
 const LEFT: usize = 4;
 
@@ -138,7 +140,7 @@ impl Repair for Unlearning {
     }
 }
 
-/// The state that came nearest to the aim, the latest of equals.
+/// The state that came nearest to the aim; of equals the latest, unless it costs accuracy.
 struct Best<'a> {
     problem: &'a Problem<'a>,
     missing: f32,
@@ -159,7 +161,8 @@ impl<'a> Best<'a> {
     fn consider(&mut self, state: &Change, measured: &Measured) {
         let measured = measured.of_first(self.problem.measured_with.len());
         let missing = measured.misses(self.problem.aim.with_spare(SPARE), &self.problem.before);
-        if missing <= self.missing {
+        let dearer = measured.accuracy + SLIGHT < self.measured.accuracy;
+        if missing < self.missing || (missing == self.missing && !dearer) {
             *self = Self { problem: self.problem, missing, state: state.clone(), measured };
         }
     }
