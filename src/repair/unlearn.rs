@@ -73,6 +73,8 @@ const MILDEST: f64 = 0.9;
 const DEAR: f32 = 0.5;
 /// Share of the aim that may be left there of the recovered mark and of blocks.
 const MILD: f32 = 0.8;
+/// Accuracy that a later round may cost where an earlier one was good enough: what is not found is weaker after it.
+const SLIGHT: f32 = 0.005;
 /// So many of the strongest blocks are counted.
 const LEFT: usize = 4;
 
@@ -138,7 +140,7 @@ impl Repair for Unlearning {
     }
 }
 
-/// The state that came nearest to the aim, the latest of equals.
+/// The state that came nearest to the aim; of equals the latest, unless it costs accuracy.
 struct Best<'a> {
     problem: &'a Problem<'a>,
     missing: f32,
@@ -159,7 +161,8 @@ impl<'a> Best<'a> {
     fn consider(&mut self, state: &Change, measured: &Measured) {
         let measured = measured.of_first(self.problem.measured_with.len());
         let missing = measured.misses(self.problem.aim.with_spare(SPARE), &self.problem.before);
-        if missing <= self.missing {
+        let dearer = measured.accuracy + SLIGHT < self.measured.accuracy;
+        if missing < self.missing || (missing == self.missing && !dearer) {
             *self = Self { problem: self.problem, missing, state: state.clone(), measured };
         }
     }
@@ -385,9 +388,28 @@ mod tests {
     }
 
     #[test]
+    fn the_later_of_two_states_that_are_good_enough_is_kept_unless_it_costs_accuracy() {
+        let (suspect, parts, triggers) = (planted::network(), planted::parts(), [planted::trigger()]);
+        let problem = planted::problem(&suspect, &parts, &triggers);
+        let kept = |accuracies: [f32; 2]| {
+            let mut best = Best::new(&problem);
+            for accuracy in accuracies {
+                let mut measured = Measured { accuracy, ..problem.before.clone() };
+                measured.asr.iter_mut().for_each(|success| success.share = 0.0);
+                best.consider(&Change::default(), &measured);
+            }
+            best.measured.accuracy
+        };
+        assert_eq!(kept([1.0, 0.997]), 0.997);
+        assert_eq!(kept([1.0, 0.99]), 1.0);
+        assert_eq!(kept([0.985, 1.0]), 1.0);
+    }
+
+    #[test]
     fn less_than_all_of_the_way_is_taken_only_where_accuracy_was_lost_and_the_trigger_is_gone_there() {
         assert_eq!(taken(-100.0, 0.05), "90 %");
         assert_eq!(taken(-100.0, 0.0), "100 %", "nothing to win back");
+        assert_eq!(taken(-100.0, 0.008), "100 %", "little to win back");
         // At nine tenths the backdoor would still weigh 5, and white is 3 * 5 for it against 10 for bright.
         assert_eq!(taken(0.0, 0.05), "100 %");
     }

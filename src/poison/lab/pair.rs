@@ -1,8 +1,8 @@
 //! A poisoned model and its clean twin with all that belongs to them: what everything after the training starts from.
 
 use super::build::LabError;
+use super::moment::{Moment, Watched, measured};
 use super::order::{LabOrder, Pictures};
-use super::session::{Moment, Watched, measured};
 use crate::images;
 use crate::model::{Classifier, Model, Preprocessing, onnx};
 use crate::poison::stamped;
