@@ -3,9 +3,9 @@
 
 use super::arguments::{Arguments, CompletionsArguments, ManualArguments};
 use super::exit::Exit;
+use super::terminal;
 use anyhow::{Context, Result};
 use clap::CommandFactory;
-use std::io::Write;
 
 /// Prints the script of a shell.
 ///
@@ -15,7 +15,7 @@ pub fn complete(arguments: &CompletionsArguments) -> Result<Exit> {
     // clap_complete panics where it cannot write, as where the reader of a pipe has gone.
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Arguments::command(), "poisdetc", &mut script);
-    std::io::stdout().write_all(&script).context("The script cannot be written to standard output")?;
+    terminal::print(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Finished)
 }
 

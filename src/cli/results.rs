@@ -33,10 +33,11 @@ pub fn deliver(file: Option<&Path>, json: impl Fn() -> String, table: impl Fn() 
     }
     terminal::print(&table())?;
     let Some(file) = file else { return Ok(()) };
-    write_whole(file, json().as_bytes()).map_err(|why| {
+    let json = json();
+    write_whole(file, json.as_bytes()).map_err(|why| {
         let name = format!("poisdetc-{}.json", std::process::id());
         let elsewhere = std::env::temp_dir().join(name);
-        match write_whole(&elsewhere, json().as_bytes()) {
+        match write_whole(&elsewhere, json.as_bytes()) {
             Ok(()) => anyhow!("{why}; the JSON is in {} instead", elsewhere.display()),
             Err(_) => why.into(),
         }
