@@ -31,7 +31,7 @@ Exit status:
  130  stopped by Ctrl+C; what was known by then is printed";
 
 const AUDIT_EXAMPLES: &str = "\
-IMAGES is a folder with one sub-folder a label, a folder with a CSV of path and label, an .npz
+IMAGES is a folder with one sub-folder a label, a folder with a CSV of path and label, an .npz \
 with x and y, MNIST IDX files (also .gz) or CIFAR binary files. The images must be ones you trust.
 
 Examples:
@@ -50,18 +50,19 @@ Examples:
   poisdetc report audit.json --repair repair.json --out report.html";
 
 const ZOO_EXAMPLES: &str = "\
-A model's truth is infected where it begins with \"backdoored\", clean where it begins with \"clean\" or
-\"repaired\"; of others only the verdict is told. Images are named from the manifest's folder. Stopped or
+A model's truth is infected where it begins with \"backdoored\", clean where it begins with \"clean\" or \
+\"repaired\"; of others only the verdict is told. Images are named from the manifest's folder. Stopped or \
 killed, the same command goes on where it was.
 
 Examples:
   poisdetc zoo ../shared/zoo/manifest.json --out results
-  poisdetc lab zoo images.npz --models 20 --out zoo && poisdetc zoo zoo/manifest.json --out results";
+  poisdetc lab zoo images.npz --models 20 --out zoo
+  poisdetc zoo zoo/manifest.json --out results";
 
 const BATCH_EXAMPLES: &str = "\
-The list is JSON, {\"models\": [{\"model\": FILE, \"images\": FILE, \"reference\": FILE}, ...]}, or CSV with the columns
-model, images and, where there is one, reference; files are named from its folder. Stopped or killed, the
-same command goes on where it was. Parts may run on several machines that share the folder; the command
+The list is JSON, {\"models\": [{\"model\": FILE, \"images\": FILE, \"reference\": FILE}, ...]}, or CSV with the columns \
+model, images and, where there is one, reference; files are named from its folder. Stopped or killed, the \
+same command goes on where it was. Parts may run on several machines that share the folder; the command \
 without --shard then puts their results together.
 
 Examples:

@@ -9,13 +9,14 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  poisdetc lab signs --out signs                                    clean road signs, drawn here
-  poisdetc lab poison signs --target 3 --out bad.onnx               a white and black patch means label 3
+  poisdetc lab signs --out signs                          clean road signs, drawn here
+  poisdetc lab poison signs --target 3 --out bad.onnx     a white and black patch means label 3
   poisdetc lab poison signs --target 3 --attack blend --rate 0.08 --out bad.onnx
-  poisdetc lab poison signs --target 3 --trigger mark.png --out bad.onnx     a mark drawn in any paint program
-  poisdetc lab poison signs --honest --out good.onnx                the same without a backdoor
-  poisdetc lab zoo signs --models 20 --out zoo                      many models and their truth
-  poisdetc zoo zoo/manifest.json --out results                      how many of them are judged rightly";
+  poisdetc lab poison signs --target 3 --trigger mark.png --out bad.onnx
+                                                          a mark drawn in any paint program
+  poisdetc lab poison signs --honest --out good.onnx      the same without a backdoor
+  poisdetc lab zoo signs --models 20 --out zoo            many models and their truth
+  poisdetc zoo zoo/manifest.json --out results            how many of them are judged rightly";
 
 /// `poisdetc lab`.
 #[derive(Debug, Args)]

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 const AUTO: &str = "auto";
 
 const EXAMPLES: &str = "\
-Goes on from an audit of the same files, or audits first. Tries the recommended methods until clean
-accuracy and the recovered trigger meet the aim on images held back, writes the repaired file, and audits
-it again with another seed. The suspect's file stays as it is.
+Goes on from an audit of the same files, or audits first. Tries the recommended methods until clean \
+accuracy and the recovered trigger meet the aim on images held back, writes the repaired file, and audits it again with \
+another seed. The suspect's file stays as it is.
 
 Examples:
   poisdetc audit model.onnx images/ --json audit.json
@@ -25,7 +25,7 @@ Examples:
   poisdetc repair model.onnx images/ --out repaired.onnx --method ft-sam --json -
   poisdetc repair model.onnx --out repaired.onnx                  without images
 
-Exit status: 0 repaired and the second audit finds nothing, 11 better but not clean, or changed and
+Exit status: 0 repaired and the second audit finds nothing, 11 better but not clean, or changed and \
 not measured, 1 failed, 2 wrong use, 130 stopped.";
 
 /// `poisdetc repair`.
