@@ -8,7 +8,7 @@ mod example;
 #[path = "example/repair.rs"]
 mod repair_example;
 
-use egui::{Key, Modifiers, Theme};
+use egui::{Key, Modifiers, Theme, ViewportCommand, ViewportId};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, HarnessBuilder, SnapshotOptions};
 use poisdetc::app::{App, Command, Output, PlotKind, Recent, State, Step};
@@ -220,6 +220,48 @@ fn losses_appear_while_the_audit_runs_and_the_document_replaces_them() {
     assert!(wait(&mut window, 20, |w| w.state().document().is_some()));
     assert!(window.query_by_label("being examined").is_none());
     assert!(window.query_by_label_contains("Plot of losses for 12 labels").is_some());
+}
+
+/// Whether the frame just drawn asks the system for something of which `wanted` holds.
+fn asks(window: &Window, wanted: impl Fn(&ViewportCommand) -> bool) -> bool {
+    window.output().viewport_output.values().any(|viewport| viewport.commands.iter().any(&wanted))
+}
+
+#[test]
+fn the_window_is_called_by_its_work_and_asks_for_attention_where_it_ends_unseen() {
+    let mut window = empty();
+    let ctx = window.ctx.clone();
+    window.state_mut().run(&ctx, halfway);
+    let called =
+        |w: &Window, what: &str| asks(w, |c| matches!(c, ViewportCommand::Title(title) if title.contains(what)));
+    assert!(wait(&mut window, 20, |w| called(w, "35 % Detecting")));
+    window.input_mut().viewports.entry(ViewportId::ROOT).or_default().focused = Some(false);
+    let attention = std::cell::Cell::new(false);
+    window.key_press(Key::Escape);
+    assert!(wait(&mut window, 20, |w| {
+        attention.set(attention.get() || asks(w, |c| matches!(c, ViewportCommand::RequestUserAttention(_))));
+        called(w, "Detecting: ended")
+    }));
+    assert!(attention.get());
+}
+
+#[test]
+fn a_changed_setting_is_taken_back_and_done_again_by_keys() {
+    let mut window = finished();
+    window.get_by_label("Expert settings").click();
+    window.run();
+    let thorough = |w: &Window| w.get_by_label("Thorough").accesskit_node().toggled();
+    let before = thorough(&window);
+    window.get_by_label("Thorough").click();
+    window.run();
+    let after = thorough(&window);
+    assert_ne!(before, after);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    window.run_steps(3);
+    assert_eq!(thorough(&window), before);
+    window.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    window.run_steps(3);
+    assert_eq!(thorough(&window), after);
 }
 
 #[test]

@@ -121,6 +121,14 @@ impl App {
                 }
             }
             Command::PickStrength(index) => self.strengths.pick(index),
+            Command::Undo => {
+                let before = self.history.undo(&self.forms());
+                self.put_back(before, ctx);
+            }
+            Command::Redo => {
+                let after = self.history.redo(&self.forms());
+                self.put_back(after, ctx);
+            }
             Command::Palette => self.palette = Some(Palette::default()),
             Command::ShowLog(shown) => self.log = (shown, log::troubles()),
             Command::ListKept => self.kept.refresh(None, wake(ctx)),
@@ -277,7 +285,7 @@ impl App {
         self.repair.start(wake(ctx), work);
     }
 
-    fn look(&mut self, ctx: &Context, again: bool) {
+    pub(super) fn look(&mut self, ctx: &Context, again: bool) {
         self.complaint = None;
         if self.understanding.look(&self.form, again, wake(ctx)) && matches!(self.form.choice, Choice::Tried(_)) {
             self.form.choice = Choice::Found;

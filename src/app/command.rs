@@ -127,6 +127,10 @@ pub enum Command {
     RemoveKept(String),
     /// Something in the lab.
     Lab(LabCommand),
+    /// Take back the last change of fields and settings.
+    Undo,
+    /// Do again what was taken back.
+    Redo,
     /// Light, dark, or as the system is.
     Theme(egui::ThemePreference),
     /// Close the window.
@@ -135,7 +139,7 @@ pub enum Command {
 
 impl Command {
     /// Those that have a place in the menu, in its order.
-    pub const MENU: [Self; 13] = [
+    pub const MENU: [Self; 15] = [
         Self::OpenModel,
         Self::OpenImageFolder,
         Self::OpenImageFile,
@@ -146,6 +150,8 @@ impl Command {
         Self::Stop,
         Self::Save(Output::Report(Kind::Pdf)),
         Self::Save(Output::Report(Kind::Html)),
+        Self::Undo,
+        Self::Redo,
         Self::Palette,
         Self::ShowLog(true),
         Self::Quit,
@@ -217,6 +223,8 @@ impl Command {
             Self::SaveTo(..) | Self::SaveTyped => "Save here",
             Self::TypePath(..) => "Save to",
             Self::CopyTable => "Copy table",
+            Self::Undo => "Undo",
+            Self::Redo => "Redo",
             Self::Theme(egui::ThemePreference::System) => "As the system",
             Self::Theme(egui::ThemePreference::Light) => "Light",
             Self::Theme(egui::ThemePreference::Dark) => "Dark",
@@ -281,6 +289,8 @@ impl Command {
             Self::SaveTo(..) | Self::SaveTyped | Self::TypePath(..) => "Write it to this file",
             Self::CopyTable => "Copy the table of all labels; paste it into a spreadsheet",
             Self::Inspect(_) => "Reasons, numbers and trigger of this label",
+            Self::Undo => "Take back the last change of the fields and settings",
+            Self::Redo => "Do again what was taken back",
             Self::Theme(_) => "Colours of the window",
             Self::Quit => "Close the window",
         }
@@ -298,6 +308,8 @@ impl Command {
                 Some(KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::S))
             }
             Self::Palette => ctrl(Key::K),
+            Self::Undo => ctrl(Key::Z),
+            Self::Redo => Some(KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z)),
             Self::Show(step) => ctrl(match step {
                 Step::Open => Key::Num1,
                 Step::Detect => Key::Num2,
@@ -362,6 +374,6 @@ mod tests {
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[i + 1..].contains(key), "{key:?} twice");
         }
-        assert_eq!(keys.len(), 16);
+        assert_eq!(keys.len(), 18);
     }
 }

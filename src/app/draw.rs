@@ -25,10 +25,10 @@ use egui::{
 use std::path::Path;
 
 /// What runs, as the line at the bottom shows it.
-struct Work<'a> {
-    name: &'a str,
+pub(super) struct Work<'a> {
+    pub(super) name: &'a str,
     stage: &'a str,
-    fraction: f32,
+    pub(super) fraction: f32,
     seconds_left: Option<f32>,
     stopping: bool,
 }
@@ -44,7 +44,10 @@ impl App {
             chosen.take().into_iter().for_each(|command| self.commands.send(command));
         } else {
             let mut pressed = Commands::default();
-            pressed.listen(ui.ctx(), |command| self.allows(command));
+            // A field that is being typed in takes back its own letters.
+            let typing = ui.ctx().egui_wants_keyboard_input();
+            let theirs = |command: &Command| typing && matches!(command, Command::Undo | Command::Redo);
+            pressed.listen(ui.ctx(), |command| !theirs(command) && self.allows(command));
             pressed.take().into_iter().for_each(|command| self.commands.send(command));
         }
         self.take_drops(ui);
@@ -101,6 +104,8 @@ impl App {
             Command::CompareRepaired => {
                 self.document.is_some() && self.repair.report.as_ref().is_some_and(|r| r.scanned_again.is_some())
             }
+            Command::Undo => !running && self.history.offers(&self.forms()).0,
+            Command::Redo => !running && self.history.offers(&self.forms()).1,
             _ => !running,
         }
     }
@@ -141,7 +146,14 @@ impl App {
             for command in Command::MENU {
                 let keys = command.shortcut().map(|keys| ui.ctx().format_shortcut(&keys)).unwrap_or_default();
                 let enabled = self.allows(&command);
-                if matches!(command, Command::TrySample | Command::Save(Output::Report(Kind::Pdf)) | Command::Quit) {
+                if matches!(
+                    command,
+                    Command::TrySample
+                        | Command::Save(Output::Report(Kind::Pdf))
+                        | Command::Undo
+                        | Command::Palette
+                        | Command::Quit
+                ) {
                     ui.separator();
                 }
                 let line = ui
@@ -245,7 +257,7 @@ impl App {
     }
 
     /// The audit, the repair, or the work of the lab that runs.
-    fn work(&self) -> Option<Work<'_>> {
+    pub(super) fn work(&self) -> Option<Work<'_>> {
         let repair = self.repair.is_running().then(|| Work {
             name: "Repairing",
             stage: &self.repair.stage,

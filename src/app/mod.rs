@@ -25,7 +25,9 @@ mod screens;
 mod state;
 mod strengths;
 mod theme;
+mod title;
 mod understanding;
+mod undo;
 mod widget_map;
 mod widgets;
 mod words;
@@ -55,6 +57,7 @@ use screens::detect::Detect;
 use std::sync::Arc;
 use strengths::Strengths;
 use understanding::Understanding;
+use undo::History;
 use widgets::Pictures;
 
 /// What the window's saved state is found under.
@@ -93,6 +96,10 @@ pub struct App {
     log: (bool, usize),
     /// The command palette, while it is open.
     palette: Option<Palette>,
+    /// What the forms have been.
+    history: History,
+    /// What the window is called; its system shows that where it is not in sight.
+    title: String,
     commands: Commands,
 }
 
@@ -133,6 +140,8 @@ impl App {
             pictures: Pictures::default(),
             log: (false, log::troubles()),
             palette: None,
+            history: History::default(),
+            title: String::new(),
             commands,
         }
     }
@@ -200,7 +209,9 @@ impl App {
     /// One frame: takes in what jobs tell, draws, and does what was asked for. `parent` is the window that
     /// dialogs belong to.
     pub fn frame(&mut self, ui: &mut egui::Ui, parent: Option<&eframe::Frame>) {
+        let ran = self.what_runs();
         self.receive(ui.ctx());
+        self.name_window(ran, ui.ctx());
         self.draw(ui);
         let ctx = ui.ctx().clone();
         for command in self.commands.take() {
@@ -208,6 +219,8 @@ impl App {
             // What a command changed is drawn at once.
             ctx.request_repaint();
         }
+        let forms = self.forms();
+        self.history.see(ctx.input(|input| input.time), &forms);
     }
 
     /// The lab, with all that its lessons may speak of.
