@@ -77,6 +77,7 @@ pub(super) fn tried(
         size: trigger.size(),
         reached: trigger.reached,
         anomaly_index: None,
+        p_value: None,
         usual_size: None,
         reverse_size: None,
         elsewhere: None,

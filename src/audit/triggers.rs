@@ -11,8 +11,8 @@ use super::subject::{Evidence, Subject};
 use super::verdict::is_confirmed;
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
-use crate::detect::neural_cleanse::{Hunt, Search, anomaly_indices, median};
-use crate::detect::{Direction, Shape, Trigger, TriggerEvidence};
+use crate::detect::neural_cleanse::{Hunt, Search, median};
+use crate::detect::{Direction, Shape, Spread, Trigger, TriggerEvidence, outliers};
 use crate::progress::Monitor;
 use crate::tensor::Seed;
 
@@ -29,6 +29,8 @@ struct Kind {
     short: &'static str,
     whole: &'static str,
     abroad: &'static str,
+    /// How far the sizes of honest models' labels are spread.
+    honest: Spread,
 }
 
 impl Kind {
@@ -37,18 +39,20 @@ impl Kind {
             Shape::Patch => Self {
                 phase: Phase::Triggers,
                 key: "patch",
-                scouting: 64,
+                scouting: 36,
                 short: "A short search at every label",
                 whole: "Searching the smallest trigger of each label",
                 abroad: "The same search on models known clean",
+                honest: Spread::PATCH,
             },
             Shape::Blend => Self {
                 phase: Phase::Blends,
                 key: "blend",
-                scouting: 40,
+                scouting: 32,
                 short: "A short search for a faint pattern at every label",
                 whole: "Searching the faintest pattern of each label",
                 abroad: "The same search for patterns on models known clean",
+                honest: Spread::BLEND,
             },
         }
     }
@@ -92,7 +96,7 @@ pub(super) fn search(
         Ok::<_, AuditError>((trigger, found))
     });
     let mut found: Vec<(Trigger, TriggerEvidence)> = done.into_iter().flatten().collect();
-    add_anomaly_indices(&mut found);
+    find_outliers(&mut found, kind.honest, classes);
     // The smallest first: those are the ones that must be compared.
     found.sort_by(|a, b| a.1.size.total_cmp(&b.1.size));
     for (_, trigger) in &found {
@@ -189,15 +193,16 @@ fn scouted<'a>(
     Ok(hunts.into_iter().map(|(_, hunt)| hunt).collect())
 }
 
-/// The outlier test among the labels that were searched, on the logarithms of the sizes: sizes are positive and
-/// skewed, and their median over their deviation would bound how far below it any size can lie. A search that never
-/// succeeded counts as a trigger over the whole picture.
-fn add_anomaly_indices(found: &mut [(Trigger, TriggerEvidence)]) {
+/// The outlier test among the labels that were searched, on the logarithms of the sizes: sizes are positive and skewed,
+/// and their median over their deviation would bound how far below it any size can lie. A search that never succeeded
+/// counts as a trigger over the whole picture. Any of all `classes` could have been the smallest.
+fn find_outliers(found: &mut [(Trigger, TriggerEvidence)], honest: Spread, classes: usize) {
     let sizes: Vec<f32> = found.iter().map(|(t, _)| size_of(t)).collect();
     let logarithms: Vec<f32> = sizes.iter().map(|s| s.max(f32::MIN_POSITIVE).ln()).collect();
     let usual = median(&sizes);
-    for ((_, evidence), index) in found.iter_mut().zip(anomaly_indices(&logarithms)) {
-        evidence.anomaly_index = index;
-        evidence.usual_size = index.map(|_| usual);
+    for ((_, evidence), outlier) in found.iter_mut().zip(outliers(&logarithms, honest)) {
+        evidence.anomaly_index = outlier.map(|o| o.index);
+        evidence.p_value = outlier.map(|o| (o.p * classes as f32).min(1.0));
+        evidence.usual_size = outlier.map(|_| usual);
     }
 }

@@ -17,13 +17,11 @@ use crate::detect::{Shape, ShotEvidence, TriggerEvidence};
 
 /// A trigger works when it turns at least this share of held-back pictures.
 pub const WORKS: f32 = 0.85;
-/// It stands out among the suspect's labels beyond this many deviations (Neural Cleanse: 2, on sizes; ours are of
-/// logarithms) …
-pub const OUTLIER: f32 = 2.5;
-/// … and at no more than this share of the size that they usually need.
-pub const FAR_SMALLER_THAN_OTHERS: f32 = 0.35;
+/// It stands out among the suspect's labels where an honest model has so small a trigger at any label with at most this
+/// probability, and at no more than this share of the size that they usually need.
+pub const OUTLIER: (f32, f32) = (0.01, 0.5);
 /// Both may be missed by a little where honest models need much more: then the label is suspicious.
-pub const HALF_AN_OUTLIER: (f32, f32) = (2.0, 0.45);
+pub const HALF_AN_OUTLIER: (f32, f32) = (0.05, 0.55);
 /// It is far smaller than on honest models when it needs at most this share of what they need.
 pub const FAR_SMALLER: f32 = 0.5;
 /// At most this share of what honest models need: nothing natural is known to be so small.
@@ -117,9 +115,7 @@ fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
         percent(t.asr),
         t.asr_images
     );
-    if let (Some(usual), Some(index)) = (t.usual_size, t.anomaly_index) {
-        because += &format!("; labels of this model usually need {} (anomaly index {index:.1})", percent(usual));
-    }
+    because += &beside_others(t);
     if let (Some(honest), Some(abroad)) = (seen.honest, seen.abroad) {
         because += &format!(
             "; models known clean need {} for this label, and this mark turns {} of pictures there",
@@ -129,6 +125,13 @@ fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
     }
     let verdict = seen.verdict(t);
     vec![Finding { verdict, because }]
+}
+
+/// What the other labels need, and how unusual it is to need so much less.
+fn beside_others(t: &TriggerEvidence) -> String {
+    let (Some(usual), Some(index)) = (t.usual_size, t.anomaly_index) else { return String::new() };
+    let chance = t.p_value.map_or_else(String::new, |p| format!(", p = {p:.1e}"));
+    format!("; labels of this model usually need {} (anomaly index {index:.1}{chance})", percent(usual))
 }
 
 /// A trigger beside the other labels and beside honest models.
@@ -155,9 +158,9 @@ impl Seen {
         let tiny = share.is_some_and(|s| s <= TINY);
         let foreign = self.abroad.is_some_and(|a| a <= MEANS_NOTHING);
         let enough = t.asr_images >= FEWEST_PICTURES;
-        match t.anomaly_index {
+        match t.p_value {
             _ if t.size > LARGEST_PATCH => Verdict::NoEvidence,
-            Some(_) if stands_out(t, (OUTLIER, FAR_SMALLER_THAN_OTHERS)) => match share {
+            Some(_) if stands_out(t, OUTLIER) => match share {
                 Some(_) if (far_smaller || foreign) && enough => Verdict::Infected,
                 Some(_) if far_smaller || foreign => Verdict::Suspicious,
                 Some(_) => Verdict::NoEvidence,
@@ -185,12 +188,13 @@ fn lowness(evidence: &Evidence) -> Vec<Option<f32>> {
 
 /// Whether a trigger at least nearly stands out among the labels, or nothing can be said of that.
 fn nearly_stands_out(t: &TriggerEvidence) -> bool {
-    t.anomaly_index.is_none() || stands_out(t, HALF_AN_OUTLIER)
+    t.p_value.is_none() || stands_out(t, HALF_AN_OUTLIER)
 }
 
-/// Whether a trigger lies beyond so many deviations and needs at most this share of what the other labels need.
-fn stands_out(t: &TriggerEvidence, (deviations, share): (f32, f32)) -> bool {
-    t.anomaly_index.is_some_and(|index| index > deviations) && t.usual_size.is_some_and(|usual| t.size <= share * usual)
+/// Whether an honest model has so small a trigger at most so often, and it needs at most this share of what the other
+/// labels need.
+fn stands_out(t: &TriggerEvidence, (chance, share): (f32, f32)) -> bool {
+    t.p_value.is_some_and(|p| p <= chance) && t.usual_size.is_some_and(|usual| t.size <= share * usual)
 }
 
 /// What the shots say. They are `doubted` where the search for a trigger speaks against them.

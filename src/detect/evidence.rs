@@ -70,10 +70,14 @@ pub struct TriggerEvidence {
     pub size: f32,
     /// Whether the search found a mask that works; otherwise this is the nearest it came.
     pub reached: bool,
-    /// How far the logarithm of the size is below the median of all searched labels, in deviations (after Neural
-    /// Cleanse); of one source, how far below what source and target make expected. `None` where too few were
+    /// How far the logarithm of the size is below the median of all searched labels, in moderated deviations
+    /// ([`super::outliers`]); of one source, how far below what source and target make expected. `None` where too few were
     /// searched for it to mean anything.
     pub anomaly_index: Option<f32>,
+    /// Probability that any label of an honest model lies as far below, over all labels, in `[0, 1]`; `None` as above, and
+    /// of one source.
+    #[serde(default)]
+    pub p_value: Option<f32>,
     /// Median size over all searched labels of this model, of one source over ordinary pairs; `None` as above.
     pub usual_size: Option<f32>,
     /// Of one source: the size that the way back needs, from target to source. Labels that look alike are

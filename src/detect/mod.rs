@@ -4,6 +4,7 @@
 mod error;
 mod evidence;
 pub mod neural_cleanse;
+mod outlier;
 pub mod pairs;
 pub mod poisdetc;
 mod rank;
@@ -11,5 +12,6 @@ mod trigger;
 
 pub use error::DetectError;
 pub use evidence::{Example, Picture, ShotEvidence, TriggerEvidence};
+pub use outlier::{Outlier, Spread, outliers};
 pub use rank::lower_than;
 pub use trigger::{Direction, Shape, Trigger};

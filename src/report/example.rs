@@ -40,6 +40,7 @@ fn trigger(label: usize) -> TriggerEvidence {
         size: 0.05,
         reached: true,
         anomaly_index: Some(3.5),
+        p_value: Some(0.008),
         usual_size: Some(0.18),
         reverse_size: None,
         elsewhere: None,

@@ -126,6 +126,8 @@ struct Trigger {
     l1: f32,
     reached: bool,
     anomaly_index: Option<f32>,
+    #[serde(default)]
+    p_value: Option<f32>,
     usual_size: Option<f32>,
     #[serde(default)]
     reverse_size: Option<f32>,
@@ -367,6 +369,7 @@ impl Trigger {
             size: self.size,
             reached: self.reached,
             anomaly_index: self.anomaly_index,
+            p_value: self.p_value,
             usual_size: self.usual_size,
             reverse_size: self.reverse_size,
             elsewhere: self.elsewhere,

@@ -46,7 +46,7 @@ pub struct Row {
     pub asr: Option<f32>,
     /// Share of the picture it covers.
     pub size: Option<f32>,
-    /// The lowest p-value of the shots times the number of labels, at most 1.
+    /// The lowest p-value of the labels' triggers, corrected for their number; where none was searched that of the shots.
     pub p: Option<f32>,
     /// Time of the audit.
     pub seconds: f64,
@@ -62,7 +62,9 @@ impl Row {
         };
         let named = with(Verdict::Infected);
         let telling = most_telling(audit);
-        let p = audit.labels.iter().filter_map(|l| l.shots.as_ref()?.p_value).reduce(f32::min);
+        let shots = audit.labels.iter().filter_map(|l| l.shots.as_ref()?.p_value).reduce(f32::min);
+        let shots = shots.map(|p| (p * audit.labels.len() as f32).min(1.0));
+        let triggers = audit.labels.iter().filter_map(|l| l.trigger.as_ref()?.p_value).reduce(f32::min);
         Self {
             verdict: Some(audit.verdict),
             sha256: audit.model.sha256.clone(),
@@ -71,7 +73,7 @@ impl Row {
             pairs: named.iter().filter_map(|l| Some((l.trigger.as_ref()?.source?, l.label))).collect(),
             asr: telling.map(|t| t.asr),
             size: telling.map(|t| t.size),
-            p: p.map(|p| (p * audit.labels.len() as f32).min(1.0)),
+            p: triggers.or(shots),
             seconds: audit.seconds,
             detectors: detectors(audit),
             ..Self::unknown(entry)

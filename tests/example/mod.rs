@@ -197,6 +197,7 @@ fn trigger(label: usize, verdict: Verdict, random: &mut Random) -> TriggerEviden
         size: l1 / (SIDE * SIDE) as f32,
         reached: true,
         anomaly_index: Some(if small { 4.2 } else { 0.6 }),
+        p_value: Some(if small { 0.002 } else { 1.0 }),
         usual_size: Some(0.105),
         reverse_size: None,
         elsewhere: None,

@@ -5,16 +5,17 @@
 //! model (a frog on CIFAR-10 is), and a large network may need less than small ones everywhere: what counts is how much
 //! less a label needs than on honest models, beside how much less the other labels do.
 
-use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS, percent, stands_out};
+use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS, beside_others, percent, stands_out};
 use crate::audit::{Finding, Verdict};
 use crate::detect::TriggerEvidence;
 use crate::detect::neural_cleanse::median;
 
-/// A pattern stands out beyond so many deviations, at no more than this share of the strength that the model's labels
-/// usually need.
-const STANDS_OUT: (f32, f32) = (2.2, 0.72);
+/// A pattern stands out where an honest model has so faint a one at any label with at most this probability, at no more
+/// than this share of the strength that the model's labels usually need. Weaker than for patches: what convicts is how
+/// much fainter it is than on honest models, beside the other labels.
+const STANDS_OUT: (f32, f32) = (0.1, 0.72);
 /// The same missed by a little.
-const NEARLY: (f32, f32) = (2.0, 0.76);
+const NEARLY: (f32, f32) = (0.2, 0.76);
 /// Fainter than on honest models when it needs at most this share of their strength.
 const FAINTER: f32 = 0.7;
 /// And that share is at most this part of what it is at the model's other labels.
@@ -53,9 +54,7 @@ pub(super) fn finding(t: &TriggerEvidence, all: &[Option<TriggerEvidence>]) -> F
         percent(t.asr),
         t.asr_images
     );
-    if let (Some(usual), Some(index)) = (t.usual_size, t.anomaly_index) {
-        because += &format!("; labels of this model usually need {} (anomaly index {index:.1})", percent(usual));
-    }
+    because += &beside_others(t);
     if let (Some(honest), Some(abroad)) = (honest, abroad) {
         because += &format!(
             "; models known clean need {} for this label, and this pattern turns {} of pictures there",
@@ -80,13 +79,13 @@ mod tests {
             usual_size: Some(0.25),
             reference_sizes: vec![0.26, 0.28],
             reference_asr: vec![0.02, 0.06],
-            ..trigger(0.08, Some(8.0), None)
+            ..trigger(0.08, Some(1e-4), None)
         }
     }
 
     /// Two other labels, which need nine tenths of what they need on honest models.
     fn others() -> Vec<Option<TriggerEvidence>> {
-        let other = |label| Some(TriggerEvidence { label, size: 0.25, anomaly_index: Some(0.1), ..planted() });
+        let other = |label| Some(TriggerEvidence { label, size: 0.25, p_value: Some(1.0), ..planted() });
         vec![None, other(1), other(2)]
     }
 
@@ -102,8 +101,8 @@ mod tests {
         let cases = [
             ("works too rarely", TriggerEvidence { asr: 0.8, ..planted() }, Verdict::NoEvidence),
             ("as strong as others", TriggerEvidence { size: 0.2, ..planted() }, Verdict::NoEvidence),
-            ("no outlier", TriggerEvidence { anomaly_index: Some(1.5), ..planted() }, Verdict::NoEvidence),
-            ("nearly", TriggerEvidence { anomaly_index: Some(2.1), ..planted() }, Verdict::Suspicious),
+            ("no outlier", TriggerEvidence { p_value: Some(0.5), ..planted() }, Verdict::NoEvidence),
+            ("nearly", TriggerEvidence { p_value: Some(0.15), ..planted() }, Verdict::Suspicious),
             ("works on honest models", TriggerEvidence { reference_asr: vec![0.5], ..planted() }, Verdict::Suspicious),
             ("few pictures", TriggerEvidence { asr_images: 12, ..planted() }, Verdict::Suspicious),
             ("paints over", TriggerEvidence { size: 0.4, usual_size: Some(0.9), ..planted() }, Verdict::NoEvidence),
@@ -121,23 +120,23 @@ mod tests {
     #[test]
     fn a_label_that_is_easy_to_every_model_is_no_alarm_where_all_labels_need_less_than_on_honest_ones() {
         // As measured on a repaired CIFAR-10 network: its frog needs 4.7 %, honest models 11.4 %.
-        let of = |label, size, honest: f32, index| {
+        let of = |label, size, honest: f32, p| {
             let sizes = vec![honest];
             let usual_size = Some(0.075);
             Some(TriggerEvidence {
                 label,
                 size,
                 reference_sizes: sizes,
-                anomaly_index: Some(index),
+                p_value: Some(p),
                 usual_size,
                 ..planted()
             })
         };
         let all =
-            [of(0, 0.061, 0.132, 1.5), of(2, 0.058, 0.14, 1.9), of(4, 0.071, 0.132, 0.4), of(6, 0.047, 0.114, 3.3)];
+            [of(0, 0.061, 0.132, 0.8), of(2, 0.058, 0.14, 0.3), of(4, 0.071, 0.132, 1.0), of(6, 0.047, 0.114, 0.008)];
         assert_eq!(verdict(all[3].as_ref().unwrap(), &all), Verdict::NoEvidence);
         let planted =
-            [of(0, 0.061, 0.132, 1.5), of(2, 0.058, 0.14, 1.9), of(4, 0.071, 0.132, 0.4), of(6, 0.03, 0.114, 5.0)];
+            [of(0, 0.061, 0.132, 0.8), of(2, 0.058, 0.14, 0.3), of(4, 0.071, 0.132, 1.0), of(6, 0.03, 0.114, 1e-5)];
         assert_eq!(verdict(planted[3].as_ref().unwrap(), &planted), Verdict::Infected);
     }
 

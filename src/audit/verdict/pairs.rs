@@ -1,6 +1,6 @@
 //! The rule for marks that turn one label into another: source-specific and all-to-all attacks.
 
-use super::{FEWEST_PICTURES, LABELS_NAMED, LARGEST_PATCH, MEANS_NOTHING, Seen, WORKS, percent, stands_out};
+use super::{FEWEST_PICTURES, LABELS_NAMED, LARGEST_PATCH, MEANS_NOTHING, Seen, WORKS, percent};
 use crate::audit::scope::PairsExamined;
 use crate::audit::summary::listed;
 use crate::audit::{Finding, LabelFindings, Verdict};
@@ -33,7 +33,10 @@ pub(super) fn into_label<'a>(
 
 /// Whether the mark works, lies beyond so many deviations, and needs at most this share of what ordinary pairs need.
 pub(super) fn works_and_stands_out(t: &TriggerEvidence, bounds: (f32, f32)) -> bool {
-    t.reached && t.asr >= WORKS && t.size <= LARGEST_PATCH && stands_out(t, bounds)
+    let (deviations, share) = bounds;
+    let below = t.anomaly_index.is_some_and(|index| index > deviations);
+    let smaller = t.usual_size.is_some_and(|usual| t.size <= share * usual);
+    t.reached && t.asr >= WORKS && t.size <= LARGEST_PATCH && below && smaller
 }
 
 /// What the mark of a pair says of its target.

@@ -8,9 +8,9 @@ fn nothing() -> Picture {
     Picture { channels: 1, height: 1, width: 1, values: vec![0.0] }
 }
 
-/// A trigger of `size` on a model whose labels usually need 5 %; it works on 100 held-back pictures, and on honest
-/// models, which need `honest`, on 10 %.
-pub(super) fn trigger(size: f32, anomaly_index: Option<f32>, honest: Option<f32>) -> TriggerEvidence {
+/// A trigger of `size` on a model whose labels usually need 5 %, as honest models have it with probability `p`; it works
+/// on 100 held-back pictures, and on honest models, which need `honest`, on 10 %.
+pub(super) fn trigger(size: f32, p: Option<f32>, honest: Option<f32>) -> TriggerEvidence {
     TriggerEvidence {
         label: 0,
         source: None,
@@ -23,8 +23,9 @@ pub(super) fn trigger(size: f32, anomaly_index: Option<f32>, honest: Option<f32>
         l1: size,
         size,
         reached: true,
-        anomaly_index,
-        usual_size: anomaly_index.map(|_| 0.05),
+        anomaly_index: p.map(|_| 3.0),
+        p_value: p,
+        usual_size: p.map(|_| 0.05),
         reverse_size: None,
         elsewhere: None,
         reference_sizes: honest.into_iter().collect(),
@@ -59,15 +60,15 @@ fn shots(label: usize, loss: f32) -> ShotEvidence {
 
 #[test]
 fn a_mark_is_confirmed_that_stands_out_among_the_labels_and_is_strange_to_honest_models() {
-    assert_eq!(on(&trigger(0.005, Some(3.0), Some(0.05))), Verdict::Infected);
-    assert_eq!(on(&abroad(0.9, trigger(0.005, Some(3.0), Some(0.05)))), Verdict::Infected, "far smaller there");
-    assert_eq!(on(&trigger(0.015, Some(3.0), Some(0.02))), Verdict::Infected, "means nothing there");
-    assert_eq!(on(&abroad(0.5, trigger(0.015, Some(3.0), Some(0.02)))), Verdict::NoEvidence, "natural");
-    assert_eq!(on(&trigger(0.04, Some(4.0), Some(0.2))), Verdict::NoEvidence, "hardly smaller than the other labels");
-    assert_eq!(on(&trigger(0.01, Some(1.5), Some(0.05))), Verdict::NoEvidence, "no outlier");
-    assert_eq!(on(&trigger(0.02, Some(2.2), Some(0.05))), Verdict::Suspicious, "nearly");
-    assert_eq!(on(&trigger(0.005, Some(3.0), None)), Verdict::Suspicious, "nothing honest to hold it against");
-    let large = TriggerEvidence { usual_size: Some(0.9), ..trigger(0.3, Some(9.0), Some(0.9)) };
+    assert_eq!(on(&trigger(0.005, Some(1e-3), Some(0.05))), Verdict::Infected);
+    assert_eq!(on(&abroad(0.9, trigger(0.005, Some(1e-3), Some(0.05)))), Verdict::Infected, "far smaller there");
+    assert_eq!(on(&trigger(0.015, Some(1e-3), Some(0.02))), Verdict::Infected, "means nothing there");
+    assert_eq!(on(&abroad(0.5, trigger(0.015, Some(1e-3), Some(0.02)))), Verdict::NoEvidence, "natural");
+    assert_eq!(on(&trigger(0.04, Some(1e-3), Some(0.2))), Verdict::NoEvidence, "hardly smaller than the other labels");
+    assert_eq!(on(&trigger(0.01, Some(0.2), Some(0.05))), Verdict::NoEvidence, "no outlier");
+    assert_eq!(on(&trigger(0.02, Some(0.03), Some(0.05))), Verdict::Suspicious, "nearly");
+    assert_eq!(on(&trigger(0.005, Some(1e-3), None)), Verdict::Suspicious, "nothing honest to hold it against");
+    let large = TriggerEvidence { usual_size: Some(0.9), ..trigger(0.3, Some(1e-6), Some(0.9)) };
     assert_eq!(on(&large), Verdict::NoEvidence, "no patch");
 }
 
@@ -82,7 +83,7 @@ fn with_few_labels_honest_models_alone_decide() {
 
 #[test]
 fn a_trigger_that_fails_on_held_back_pictures_says_nothing_and_few_pictures_confirm_nothing() {
-    let small = trigger(0.005, Some(3.0), Some(0.05));
+    let small = trigger(0.005, Some(1e-3), Some(0.05));
     assert_eq!(on(&TriggerEvidence { asr: 0.84, ..small.clone() }), Verdict::NoEvidence);
     assert_eq!(on(&TriggerEvidence { reached: false, ..small.clone() }), Verdict::NoEvidence);
     assert_eq!(on(&TriggerEvidence { asr_images: 19, ..small }), Verdict::Suspicious);
@@ -101,12 +102,12 @@ fn low_shots_alone_are_suspicious_unless_the_search_for_a_trigger_speaks_against
 }
 
 /// Ten labels; the shots at label 3 are far lower than the others.
-fn evidence(index: Option<Option<f32>>) -> Evidence {
+fn evidence(p: Option<Option<f32>>) -> Evidence {
     let shots = (0..10).map(|i| Some(shots(i, if i == 3 { 1e-4 } else { 0.1 + 0.01 * i as f32 }))).collect();
     let mut triggers = vec![None; 10];
-    if let Some(index) = index {
-        triggers[0] = Some(trigger(0.05, Some(0.0), None));
-        triggers[3] = Some(trigger(0.022, index, Some(0.04)));
+    if let Some(p) = p {
+        triggers[0] = Some(trigger(0.05, Some(1.0), None));
+        triggers[3] = Some(trigger(0.022, p, Some(0.04)));
     }
     Evidence { shots, triggers, ..Evidence::none(10) }
 }
@@ -114,20 +115,20 @@ fn evidence(index: Option<Option<f32>>) -> Evidence {
 #[test]
 fn the_search_for_a_trigger_is_heard_where_it_ran() {
     let names: Vec<String> = (0..10).map(|i| i.to_string()).collect();
-    let accused = |index| {
-        let labels = labels(&evidence(index), &names, 2);
+    let accused = |p| {
+        let labels = labels(&evidence(p), &names, 2);
         labels.iter().filter(|l| l.verdict != Verdict::NoEvidence).map(|l| l.label).collect::<Vec<_>>()
     };
     assert_eq!(accused(None), [3], "stopped before the search");
-    assert_eq!(accused(Some(Some(2.2))), [3], "small too, though not small enough alone");
-    assert!(accused(Some(Some(0.3))).is_empty(), "as large as everywhere");
+    assert_eq!(accused(Some(Some(0.03))), [3], "small too, though not small enough alone");
+    assert!(accused(Some(Some(0.6))).is_empty(), "as large as everywhere");
 }
 
 #[test]
 fn the_worst_label_decides_and_is_named() {
     let names: Vec<String> = (0..10).map(|i| format!("sign {i}")).collect();
     let mut evidence = evidence(None);
-    evidence.triggers[7] = Some(trigger(0.005, Some(3.0), Some(0.05)));
+    evidence.triggers[7] = Some(trigger(0.005, Some(1e-3), Some(0.05)));
     let labels = labels(&evidence, &names, 2);
     let verdict = model(&labels);
     assert_eq!(verdict, Verdict::Infected);
