@@ -58,7 +58,7 @@ fn one(ui: &mut Ui, row: &Row, pictures: &mut Pictures) {
             ui,
             "Anomaly index",
             &anomaly,
-            "Deviations below the median size of all labels. Above 2.5 is unusual",
+            "Deviations below the median size of all labels. Above 3.5 is unusual",
         );
         let reached = row.reached().map_or_else(dash, |(n, of)| format!("{n} of {of}"));
         explained(ui, "Shots that reached it", &reached, "Shots with a final loss of at most 0.2");

@@ -79,7 +79,7 @@ impl By {
                  trigger is usually small"
             }
             Self::Anomaly => {
-                "Anomaly index: how far this trigger is below the median size of all labels, in deviations. Above 2.5 is unusual"
+                "Anomaly index: how far this trigger is below the median size of all labels, in deviations. Above 3.5 is unusual"
             }
         }
     }

@@ -366,9 +366,18 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
             "How far a short search for this pair of labels came below what its two labels make expected, in deviations of \
              the logarithm. Above 2.5 is unusual"
         } else {
-            "How far this trigger is below the median size of all labels, in deviations of the logarithm. Above 2.5 is unusual"
+            "How far this trigger is below the median size of all labels, in deviations of the logarithm. Above 3.5 is unusual"
         },
     );
+    if let Some(p) = found.p_value {
+        explained(
+            ui,
+            "Chance",
+            &words::number(p),
+            "p-value: how often some label of an honest model has a trigger that lies as far below the others. At most \
+             0.01 is unusual",
+        );
+    }
     if let Some(usual) = found.usual_size {
         let (name, explanation) = if one_label {
             ("Ordinary pairs need", "Median size over pairs of labels that are neither easy nor hard in this model")

@@ -123,14 +123,7 @@ mod tests {
         let of = |label, size, honest: f32, p| {
             let sizes = vec![honest];
             let usual_size = Some(0.075);
-            Some(TriggerEvidence {
-                label,
-                size,
-                reference_sizes: sizes,
-                p_value: Some(p),
-                usual_size,
-                ..planted()
-            })
+            Some(TriggerEvidence { label, size, reference_sizes: sizes, p_value: Some(p), usual_size, ..planted() })
         };
         let all =
             [of(0, 0.061, 0.132, 0.8), of(2, 0.058, 0.14, 0.3), of(4, 0.071, 0.132, 1.0), of(6, 0.047, 0.114, 0.008)];

@@ -129,7 +129,7 @@ fn labels(audit: &Audit) -> Vec<Block> {
         "Shots reached: of the shots at the label those with a final loss of at most 0.2. p-value: probability that two \
          honest models show shots as low as these. Works on: share of held-back pictures of other labels that the recovered \
          trigger turns. Size: share of the picture it covers, or how strong a faint pattern over all of it is. Anomaly: how \
-         far the trigger is below the median size of all labels, in deviations; above 2.5 is unusual. –: not known."
+         far the trigger is below the median size of all labels, in deviations; above 3.5 is unusual. –: not known."
             .into(),
     ));
     blocks
