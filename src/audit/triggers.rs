@@ -96,7 +96,7 @@ pub(super) fn search(
         Ok::<_, AuditError>((trigger, found))
     });
     let mut found: Vec<(Trigger, TriggerEvidence)> = done.into_iter().flatten().collect();
-    find_outliers(&mut found, kind.honest, classes);
+    find_outliers(&mut found, kind.honest);
     // The smallest first: those are the ones that must be compared.
     found.sort_by(|a, b| a.1.size.total_cmp(&b.1.size));
     for (_, trigger) in &found {
@@ -195,14 +195,15 @@ fn scouted<'a>(
 
 /// The outlier test among the labels that were searched, on the logarithms of the sizes: sizes are positive and skewed,
 /// and their median over their deviation would bound how far below it any size can lie. A search that never succeeded
-/// counts as a trigger over the whole picture. Any of all `classes` could have been the smallest.
-fn find_outliers(found: &mut [(Trigger, TriggerEvidence)], honest: Spread, classes: usize) {
+/// counts as a trigger over the whole picture. Any of them could have been the smallest; where they are those of many labels
+/// that came nearest, their median is lower than that of all, which errs on the careful side.
+fn find_outliers(found: &mut [(Trigger, TriggerEvidence)], honest: Spread) {
     let sizes: Vec<f32> = found.iter().map(|(t, _)| size_of(t)).collect();
     let logarithms: Vec<f32> = sizes.iter().map(|s| s.max(f32::MIN_POSITIVE).ln()).collect();
-    let usual = median(&sizes);
+    let (usual, searched) = (median(&sizes), sizes.len() as f32);
     for ((_, evidence), outlier) in found.iter_mut().zip(outliers(&logarithms, honest)) {
         evidence.anomaly_index = outlier.map(|o| o.index);
-        evidence.p_value = outlier.map(|o| (o.p * classes as f32).min(1.0));
+        evidence.p_value = outlier.map(|o| (o.p * searched).min(1.0));
         evidence.usual_size = outlier.map(|_| usual);
     }
 }

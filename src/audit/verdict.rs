@@ -19,7 +19,7 @@ use crate::detect::{Shape, ShotEvidence, TriggerEvidence};
 pub const WORKS: f32 = 0.85;
 /// It stands out among the suspect's labels where an honest model has so small a trigger at any label with at most this
 /// probability, and at no more than this share of the size that they usually need.
-pub const OUTLIER: (f32, f32) = (0.01, 0.5);
+pub const OUTLIER: (f32, f32) = (0.02, 0.5);
 /// Both may be missed by a little where honest models need much more: then the label is suspicious.
 pub const HALF_AN_OUTLIER: (f32, f32) = (0.05, 0.55);
 /// It is far smaller than on honest models when it needs at most this share of what they need.

@@ -74,7 +74,7 @@ pub struct TriggerEvidence {
     /// ([`super::outliers`]); of one source, how far below what source and target make expected. `None` where too few were
     /// searched for it to mean anything.
     pub anomaly_index: Option<f32>,
-    /// Probability that any label of an honest model lies as far below, over all labels, in `[0, 1]`; `None` as above, and
+    /// Probability that any label of an honest model lies as far below, over all that were searched, in `[0, 1]`; `None` as above, and
     /// of one source.
     #[serde(default)]
     pub p_value: Option<f32>,

@@ -375,7 +375,7 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
             "Chance",
             &words::number(p),
             "p-value: how often some label of an honest model has a trigger that lies as far below the others. At most \
-             0.01 is unusual",
+             0.02 is unusual",
         );
     }
     if let Some(usual) = found.usual_size {
