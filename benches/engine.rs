@@ -35,6 +35,7 @@ fn pictures() -> ImageSet {
         labels: (0..n).map(|i| i % LABELS).collect(),
         names: (0..LABELS).map(|i| i.to_string()).collect(),
         skipped: Vec::new(),
+        files: Vec::new(),
     }
 }
 

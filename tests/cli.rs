@@ -22,7 +22,7 @@ fn json(path: &Path) -> Value {
 fn help_names_every_command_and_every_exit_status() {
     let help = run(["--help"]);
     assert_eq!(help.status, 0);
-    for word in ["audit", "repair", "inspect", "sample", "lab", "zoo", "Exit status", "130", "Examples"] {
+    for word in ["audit", "repair", "data", "inspect", "sample", "lab", "zoo", "Exit status", "130", "Examples"] {
         assert!(help.out.contains(word), "no {word} in\n{}", help.out);
     }
     let audit = run(["audit", "--help"]);
@@ -344,7 +344,7 @@ fn manual_pages_and_completions_know_every_command() {
     for shell in ["bash", "fish", "zsh"] {
         let ended = run(["completions", shell]);
         assert_eq!(ended.status, 0, "{}", ended.err);
-        for word in ["audit", "repair", "report", "batch"] {
+        for word in ["audit", "repair", "data", "report", "batch"] {
             assert!(ended.out.contains(word), "{shell}: no {word}");
         }
     }

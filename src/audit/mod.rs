@@ -2,11 +2,12 @@
 //!
 //! In: an [`Order`] (paths and settings). Out: an [`Audit`], plain data that window, command line and
 //! reports show. [`run`] does the work and streams [`Event`]s; [`run_kept`] keeps finished pieces in a [`Journal`] and goes on
-//! from them. [`repairing`] goes on from an audit to a repaired file.
+//! from them. [`repairing`] goes on from an audit to a repaired file. [`data`] looks at a set of images instead of a model.
 //! Never prints, never draws; a detector never decides, [`verdict`] does.
 
 mod again;
 mod budget;
+pub mod data;
 mod document;
 mod error;
 mod event;

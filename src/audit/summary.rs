@@ -132,6 +132,7 @@ mod tests {
             labels: vec![2, 0, 2],
             names: vec!["a".into(), "b".into(), "c".into()],
             skipped: vec!["x.png: cut off".into()],
+            files: Vec::new(),
         };
         let summary = ImagesSummary::of(Path::new("images"), &images, 1);
         assert_eq!((summary.count, summary.per_label), (3, vec![1, 0, 2]));

@@ -4,6 +4,7 @@
 //! the model, and what was not examined. The rule, on one page, is in `docs/verdict.md`.
 
 mod blends;
+pub(super) mod data;
 mod pairs;
 
 use super::references::Reference;

@@ -1,5 +1,6 @@
 //! What can be typed, with the help texts.
 
+use super::data_arguments::DataArguments;
 use super::lab_arguments::LabArguments;
 use super::overrule;
 use super::repair_arguments::RepairArguments;
@@ -20,6 +21,7 @@ Examples:
   poisdetc audit model.h5 images.npz --json - --quiet | jq .verdict
   poisdetc audit model.onnx images/ --json audit.json && poisdetc report audit.json --out report.pdf
   poisdetc repair model.onnx images/ --out repaired.onnx
+  poisdetc data images/ --out suspects.csv        look for poisoned pictures in a training set
 
 Exit status:
    0  finished, no evidence found; repaired
@@ -101,6 +103,8 @@ pub enum Command {
     /// Write the report of a finished audit, to be read, printed and signed: HTML or PDF
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArguments),
+    /// Look for poisoned pictures in a set of images that may not be trusted
+    Data(DataArguments),
     /// Say what is understood of a model, and of images
     Inspect(InspectArguments),
     /// Audit the bundled sample of road signs, or make its files again

@@ -6,6 +6,8 @@
 
 mod arguments;
 mod audit;
+mod data;
+mod data_arguments;
 mod door;
 mod exit;
 mod inspect;
@@ -41,6 +43,7 @@ pub fn main() -> std::process::ExitCode {
         Some(Command::Audit(order)) => audit::run(&order),
         Some(Command::Repair(order)) => repair::run(&order),
         Some(Command::Report(order)) => report::run(&order),
+        Some(Command::Data(order)) => data::run(&order),
         Some(Command::Inspect(what)) => inspect::run(&what),
         Some(Command::Sample(what)) => sample::run(&what),
         Some(Command::Lab(order)) => lab::run(order),

@@ -1,13 +1,16 @@
 //! Detectors, one file each. In: a suspect [`Classifier`](crate::model::Classifier), clean images,
 //! reference models. Out: evidence, numbers and pictures per label, never a verdict.
 
+pub mod activation_clustering;
 mod error;
 mod evidence;
+pub mod fixed_mark;
 pub mod neural_cleanse;
 mod outlier;
 pub mod pairs;
 pub mod poisdetc;
 mod rank;
+pub mod spectral;
 mod trigger;
 
 pub use error::DetectError;

@@ -101,6 +101,7 @@ mod tests {
             labels: vec![0],
             names: vec!["a".into()],
             skipped: vec![],
+            files: vec![],
         }
     }
 

@@ -143,6 +143,7 @@ mod tests {
             labels: [vec![0; 9], vec![1]].concat(),
             names: vec!["a".into(), "b".into()],
             skipped: vec![],
+            files: vec![],
         };
         let answers = Answers { labels: vec![Some(0); 10], loss: 0.0 };
         assert!((answers.accuracy(&images) - 0.9).abs() < 1e-6);

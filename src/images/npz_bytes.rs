@@ -48,6 +48,7 @@ mod tests {
             labels: vec![1, 0, 2],
             names: (0..3).map(|i| i.to_string()).collect(),
             skipped: Vec::new(),
+            files: Vec::new(),
         };
         let bytes = npz_bytes(&set).unwrap();
         assert_eq!(bytes, npz_bytes(&set).unwrap());

@@ -113,6 +113,7 @@ mod tests {
             labels,
             names: (0..count).map(|i| format!("sign {i}")).collect(),
             skipped: vec![],
+            files: vec![],
         }
     }
 

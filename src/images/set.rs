@@ -25,6 +25,8 @@ pub struct ImageSet {
     pub names: Vec<String>,
     /// Pictures that could not be read, `file: why`; the rest is used.
     pub skipped: Vec<String>,
+    /// Where each image is a file of its own, its name below the folder; else empty.
+    pub files: Vec<String>,
 }
 
 /// Images the search may see, and images held back from it.
@@ -53,8 +55,8 @@ impl Split {
 impl ImageSet {
     /// No image of this shape.
     pub fn empty(channels: usize, [height, width]: [usize; 2]) -> Self {
-        let (pixels, labels, names, skipped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { pixels, channels, height, width, labels, names, skipped }
+        let (pixels, labels, names) = (Vec::new(), Vec::new(), Vec::new());
+        Self { pixels, channels, height, width, labels, names, skipped: Vec::new(), files: Vec::new() }
     }
 
     /// Number of images.
@@ -92,6 +94,7 @@ impl ImageSet {
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
             names: self.names.clone(),
             skipped: Vec::new(),
+            files: indices.iter().filter_map(|&i| self.files.get(i).cloned()).collect(),
             ..*self
         }
     }
@@ -185,6 +188,7 @@ impl ImageSet {
             labels: self.labels.clone(),
             names: self.names.clone(),
             skipped: self.skipped.clone(),
+            files: self.files.clone(),
         })
     }
 }
@@ -202,6 +206,7 @@ mod tests {
             labels: (0..n).map(|i| i % 3).collect(),
             names: vec!["a".into(), "b".into(), "c".into()],
             skipped: vec!["x.png: is empty".into()],
+            files: (0..n).map(|i| format!("{i}.png")).collect(),
         }
     }
 
@@ -229,6 +234,14 @@ mod tests {
         let big = set.resized([8, 6]);
         assert_eq!((big.height, big.width, big.pixels.len()), (8, 6, 7 * 48));
         assert_eq!((&big.labels, &big.names, &big.skipped), (&set.labels, &set.names, &set.skipped));
+    }
+
+    #[test]
+    fn a_picture_keeps_the_name_of_its_file() {
+        let set = gray(7);
+        assert_eq!(set.subset(&[5, 2]).resized([8, 6]).files, ["5.png", "2.png"]);
+        let unnamed = ImageSet { files: Vec::new(), ..set };
+        assert!(unnamed.subset(&[5, 2]).files.is_empty());
     }
 
     #[test]

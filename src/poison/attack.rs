@@ -74,6 +74,7 @@ mod tests {
             labels: (0..n).map(|i| i % 4).collect(),
             names: (0..4).map(|i| i.to_string()).collect(),
             skipped: Vec::new(),
+            files: Vec::new(),
         }
     }
 

@@ -262,6 +262,7 @@ mod tests {
             labels: (0..20).map(|i| i % 4).collect(),
             names: (0..4).map(|i| i.to_string()).collect(),
             skipped: Vec::new(),
+            files: Vec::new(),
         }
     }
 

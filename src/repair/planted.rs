@@ -74,7 +74,16 @@ pub fn images(n: usize, seed: u64) -> ImageSet {
     };
     let pixels = labels.iter().map(shade).flat_map(|shade| std::iter::repeat_n(shade, area)).collect();
     let names = ["dark", "bright", "target"].map(str::to_owned).to_vec();
-    ImageSet { pixels, channels: 1, height: SIZE[0], width: SIZE[1], labels, names, skipped: Vec::new() }
+    ImageSet {
+        pixels,
+        channels: 1,
+        height: SIZE[0],
+        width: SIZE[1],
+        labels,
+        names,
+        skipped: Vec::new(),
+        files: Vec::new(),
+    }
 }
 
 /// Three sets of clean pictures.

@@ -157,6 +157,7 @@ mod tests {
             labels: vec![0, 1, 2],
             names: vec![String::new(); 4],
             skipped: Vec::new(),
+            files: Vec::new(),
         };
         let places = [convolved, flat];
         let probed = |how| probed(&network, &places, how, &images, &Monitor::silent()).unwrap();

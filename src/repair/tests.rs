@@ -24,6 +24,7 @@ fn no_images() -> Parts {
         labels: Vec::new(),
         names: (0..4).map(|i| i.to_string()).collect(),
         skipped: Vec::new(),
+        files: Vec::new(),
     };
     Parts { repair: none.clone(), validation: none.clone(), proof: none }
 }

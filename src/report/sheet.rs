@@ -74,7 +74,7 @@ pub fn cell(text: &str) -> String {
     if obeyed { format!("'{text}") } else { text }
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }
 

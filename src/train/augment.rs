@@ -85,6 +85,7 @@ mod tests {
             labels: vec![0],
             names: vec!["blob".into()],
             skipped: Vec::new(),
+            files: Vec::new(),
         }
     }
 

@@ -19,7 +19,7 @@ fn halves(counts: [usize; 2]) -> ImageSet {
         }
     }
     let names = vec!["upper".into(), "lower".into()];
-    ImageSet { pixels, channels: 1, height: 12, width: 12, labels, names, skipped: Vec::new() }
+    ImageSet { pixels, channels: 1, height: 12, width: 12, labels, names, skipped: Vec::new(), files: Vec::new() }
 }
 
 fn recipe(seed: u64) -> Recipe {

@@ -33,6 +33,7 @@ fn images(n: usize, side: usize) -> ImageSet {
         labels: (0..n).map(|i| i % CLASSES).collect(),
         names: (0..CLASSES).map(|i| format!("sign {i}")).collect(),
         skipped: vec![],
+        files: vec![],
     }
 }
 

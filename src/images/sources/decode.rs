@@ -77,12 +77,13 @@ pub(super) fn decode(mut listing: Listing, wanted: &Wanted, monitor: &Monitor) -
         })
         .collect::<Result<_, Stopped>>()?;
 
-    let mut labels = Vec::with_capacity(n);
+    let (mut labels, mut files) = (Vec::with_capacity(n), Vec::with_capacity(n));
     for (i, (listed, outcome)) in listing.pictures.into_iter().zip(outcomes).enumerate() {
         match outcome {
             Ok(()) => {
                 pixels.copy_within(i * bytes..(i + 1) * bytes, labels.len() * bytes);
                 labels.push(listed.label);
+                files.push(listed.shown);
             }
             Err(why) => listing.skipped.push(format!("{}: {why}", listed.shown)),
         }
@@ -92,7 +93,8 @@ pub(super) fn decode(mut listing: Listing, wanted: &Wanted, monitor: &Monitor) -
         return Err(nothing_readable(&listing.from, &listing.skipped));
     }
     let [height, width] = size;
-    Ok(ImageSet { pixels, channels, height, width, labels, names: listing.names, skipped: listing.skipped })
+    let (names, skipped) = (listing.names, listing.skipped);
+    Ok(ImageSet { pixels, channels, height, width, labels, names, skipped, files })
 }
 
 fn nothing_readable(from: &Path, skipped: &[String]) -> ImageError {

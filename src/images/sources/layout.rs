@@ -108,6 +108,7 @@ pub(super) fn assemble(
         labels: kept.iter().map(|&i| labels[i]).collect(),
         names,
         skipped,
+        files: Vec::new(),
     };
     if (set.channels, [set.height, set.width]) == (channels, size) {
         return Ok(set);

@@ -56,6 +56,7 @@ pub fn sign_set(per_label: usize, seed: Seed) -> ImageSet {
         labels,
         names: NAMES.map(String::from).to_vec(),
         skipped: Vec::new(),
+        files: Vec::new(),
     }
 }
 

@@ -108,7 +108,16 @@ mod tests {
             }
         }
         let names = vec!["dark".into(), "bright".into()];
-        let images = ImageSet { pixels, channels: 1, height: 16, width: 16, labels, names, skipped: Vec::new() };
+        let images = ImageSet {
+            pixels,
+            channels: 1,
+            height: 16,
+            width: 16,
+            labels,
+            names,
+            skipped: Vec::new(),
+            files: Vec::new(),
+        };
         let recipe = Recipe {
             architecture: Architecture::Tiny,
             epochs: 12,
