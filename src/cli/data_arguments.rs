@@ -6,7 +6,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
-IMAGES is a folder with one sub-folder a label, a folder with a CSV of path and label, an .npz
+IMAGES is a folder with one sub-folder a label, a folder with a CSV of path and label, an .npz \
 with x and y, MNIST IDX files (also .gz) or CIFAR binary files. Nothing is changed or deleted.
 
 Examples:

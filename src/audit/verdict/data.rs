@@ -24,8 +24,11 @@ const OF_ALL_KINDS: f32 = 0.2;
 const OF_ONE_KIND: f32 = 0.4;
 /// Groups nearer than this may be one cloud, cut where the answers change: honest labels of CIFAR-10 had up to 4.1.
 const APART: f32 = 6.0;
-/// With fewer pictures in a group nothing is said of how its answers are spread.
+/// With fewer pictures in a group nothing is said of how its answers are spread …
 const FEWEST_IN_GROUP: usize = 12;
+/// … nor where chance alone spreads the answers of so few pictures over so many labels farther than this: 13 honest pictures
+/// of GTSRB were 0.72 off, and chance would have made 0.54 of it.
+const MOST_CHANCE: f32 = 0.35;
 
 /// What the detectors saw of one label.
 pub(in super::super) struct LabelEvidence {
@@ -69,12 +72,12 @@ pub(in super::super) fn label(evidence: &LabelEvidence) -> Judged {
             let (group, rest) = if smaller { (groups.smaller, groups.larger) } else { (groups.larger, groups.smaller) };
             judged.because.push(format!(
                 "A network sees {} pictures apart from the other {} (distance {:.1}); to networks that never saw this label they \
-                 are pictures of all kinds (spread {:.2} off that of all other labels), the others are not ({:.2})",
+                 are pictures of all kinds (spread {:.2} off that of all other labels, beyond chance), the others are not ({:.2})",
                 group.pictures,
                 rest.pictures,
                 groups.separation,
-                group.apart,
-                rest.apart
+                (group.apart - group.chance).max(0.0),
+                (rest.apart - rest.chance).max(0.0)
             ));
         }
     }
@@ -94,6 +97,7 @@ fn is_stamp(mark: &FixedMark, area: usize) -> bool {
 fn suspected(groups: &TwoGroups) -> Option<bool> {
     let of_all_kinds = |group: GroupSeen, rest: GroupSeen| {
         group.pictures >= FEWEST_IN_GROUP
+            && group.chance <= MOST_CHANCE
             && group.apart - group.chance <= OF_ALL_KINDS
             && rest.apart - rest.chance >= group.apart - group.chance + OF_ONE_KIND
     };
@@ -168,6 +172,8 @@ mod tests {
         assert_eq!(of(groups(seen(40, 0.7), seen(160, 0.8))), None, "two kinds of one thing");
         assert_eq!(of(groups(seen(40, 0.2), seen(160, 0.3))), None, "a label that is of all kinds by itself");
         assert_eq!(of(groups(seen(5, 0.1), seen(160, 0.7))), None, "too few to tell");
+        let unsure = GroupSeen { pictures: 13, apart: 0.72, chance: 0.54 };
+        assert_eq!(of(TwoGroups { separation: 6.8, ..groups(unsure, seen(77, 0.81)) }), None, "chance alone may do it");
         let near = TwoGroups { separation: 2.6, ..groups(seen(40, 0.2), seen(160, 0.7)) };
         assert_eq!(of(near), None, "one cloud cut in two");
     }
