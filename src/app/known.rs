@@ -115,8 +115,9 @@ impl Known {
     /// The label an eye should fall on first: the strongest verdict, then the lowest p-value.
     pub fn most_suspicious(&self) -> Option<usize> {
         let key = |row: &&Row| {
-            let p = row.shots.as_ref().and_then(|s| s.p_value).unwrap_or(1.0);
-            (row.verdict, ordered(-p), ordered(row.trigger.as_ref().map_or(0.0, |t| t.asr)))
+            let trigger = row.trigger.as_ref();
+            let p = trigger.and_then(|t| t.p_value).unwrap_or(1.0);
+            (row.verdict, ordered(-p), ordered(trigger.map_or(0.0, |t| t.asr)))
         };
         self.rows.iter().rev().max_by_key(key).map(|row| row.label)
     }

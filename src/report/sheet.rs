@@ -17,11 +17,12 @@ pub fn labels(audit: &Audit) -> String {
         "shots reached",
         "shots",
         "lowest loss",
-        "p-value",
+        "p-value of the shots",
         "works on",
         "source label",
         "size",
         "anomaly index",
+        "p-value of the trigger",
     ];
     let mut text = head.join("\t") + "\n";
     for label in &audit.labels {
@@ -40,6 +41,7 @@ pub fn labels(audit: &Audit) -> String {
             count(trigger.and_then(|t| t.source)),
             number(trigger.map(|t| t.size)),
             number(trigger.and_then(|t| t.anomaly_index)),
+            number(trigger.and_then(|t| t.p_value)),
         ];
         text.push_str(&cells.join("\t"));
         text.push('\n');

@@ -63,6 +63,6 @@ fn one(ui: &mut Ui, row: &Row, pictures: &mut Pictures) {
         let reached = row.reached().map_or_else(dash, |(n, of)| format!("{n} of {of}"));
         explained(ui, "Shots that reached it", &reached, "Shots with a final loss of at most 0.2");
         let p = row.shots.as_ref().and_then(|s| s.p_value).map_or_else(dash, words::number);
-        explained(ui, "p-value", &p, "Probability that two honest models show shots as low as these");
+        explained(ui, "p-value of the shots", &p, "Probability that two honest models show shots as low as these");
     });
 }

@@ -26,11 +26,11 @@ enum By {
     Label,
     Verdict,
     Shots,
-    PValue,
     Trigger,
     WorksOn,
     Size,
     Anomaly,
+    PValue,
 }
 
 impl By {
@@ -38,11 +38,11 @@ impl By {
         Self::Label,
         Self::Verdict,
         Self::Shots,
-        Self::PValue,
         Self::Trigger,
         Self::WorksOn,
         Self::Size,
         Self::Anomaly,
+        Self::PValue,
     ];
 
     fn title(self) -> &'static str {
@@ -50,11 +50,11 @@ impl By {
             Self::Label => "Label",
             Self::Verdict => "Verdict",
             Self::Shots => "Shots that reached it",
-            Self::PValue => "p-value",
             Self::Trigger => "Trigger",
             Self::WorksOn => "Works on",
             Self::Size => "Size",
             Self::Anomaly => "Anomaly",
+            Self::PValue => "p-value",
         }
     }
 
@@ -66,7 +66,6 @@ impl By {
                 "PoisDetc starts from random points and searches for pictures that the suspect takes for this label \
                  while the reference model does not. A shot with a final loss of at most 0.2 has reached the label"
             }
-            Self::PValue => "Probability that two honest models show shots as low as these. Small is suspicious",
             Self::Trigger => {
                 "The recovered mark, close up: what it covers a picture with, gray where it covers nothing"
             }
@@ -81,6 +80,9 @@ impl By {
             Self::Anomaly => {
                 "Anomaly index: how far this trigger is below the median size of all labels, in deviations. Above 3.5 is unusual"
             }
+            Self::PValue => {
+                "How often some label of an honest model has a trigger that lies as far below the others. At most 0.02 is unusual"
+            }
         }
     }
 
@@ -92,10 +94,10 @@ impl By {
             Self::Label => -(row.label as i64),
             Self::Verdict => row.verdict.map_or(-1, |v| v as i64),
             Self::Shots => known(row.reached().map(|(n, of)| n as f32 / of.max(1) as f32)),
-            Self::PValue => known(row.shots.as_ref().and_then(|s| s.p_value).map(|p| -p)),
             Self::Trigger | Self::Size => known(trigger.map(|t| -t.size)),
             Self::WorksOn => known(trigger.map(|t| t.asr)),
             Self::Anomaly => known(trigger.and_then(|t| t.anomaly_index)),
+            Self::PValue => known(trigger.and_then(|t| t.p_value).map(|p| -p)),
         }
     }
 }
@@ -244,11 +246,11 @@ impl Detect {
             .column(Column::remainder().at_least(76.0).clip(true))
             .column(Column::exact(160.0))
             .column(Column::exact(if dots { 136.0 } else { 50.0 }))
-            .column(Column::exact(70.0))
             .column(Column::exact(50.0))
             .column(Column::exact(works_on))
             .column(Column::exact(size))
             .column(Column::exact(66.0))
+            .column(Column::exact(70.0))
             .header(30.0, |mut header| {
                 for by in By::ALL {
                     header.col(|ui| self.header(ui, by, dots));
@@ -371,7 +373,6 @@ fn cells(table_row: &mut TableRow<'_, '_>, row: &Row, dots: bool, pictures: &mut
         Some((reached, of)) => shots(ui, reached, of, dots),
         None => dash(ui),
     });
-    table_row.col(|ui| number(ui, row.shots.as_ref().and_then(|s| s.p_value).map(words::number), By::PValue));
     table_row.col(|ui| match trigger_found {
         Some(found) => {
             let alt = format!("Trigger of label {}", row.title());
@@ -385,6 +386,7 @@ fn cells(table_row: &mut TableRow<'_, '_>, row: &Row, dots: bool, pictures: &mut
     table_row.col(|ui| number(ui, trigger_found.map(words::works_on), By::WorksOn));
     table_row.col(|ui| number(ui, trigger_found.map(words::size), By::Size));
     table_row.col(|ui| number(ui, trigger_found.and_then(|t| t.anomaly_index).map(|a| format!("{a:.1}")), By::Anomaly));
+    table_row.col(|ui| number(ui, trigger_found.and_then(|t| t.p_value).map(words::number), By::PValue));
 }
 
 /// "9/10", and before it, where `drawn`, one dot a shot, filled where it reached the label.

@@ -372,9 +372,9 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
     if let Some(p) = found.p_value {
         explained(
             ui,
-            "Chance",
+            "p-value",
             &words::number(p),
-            "p-value: how often some label of an honest model has a trigger that lies as far below the others. At most \
+            "How often some label of an honest model has a trigger that lies as far below the others. At most \
              0.02 is unusual",
         );
     }
@@ -427,7 +427,7 @@ fn losses(ui: &mut Ui, row: &Row, shots: &ShotEvidence, pictures: &mut Pictures)
                 "PoisDetc as published flags a label when at least half of its shots reach it; that also happens to honest labels",
             );
             let p = shots.p_value.map_or_else(|| "no pair of references".into(), words::number);
-            explained(ui, "p-value", &p, "Probability that two honest models show shots as low as these");
+            explained(ui, "p-value of the shots", &p, "Probability that two honest models show shots as low as these");
             if !shots.clean_losses.is_empty() {
                 explained(
                     ui,

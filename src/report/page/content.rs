@@ -113,10 +113,10 @@ fn labels(audit: &Audit) -> Vec<Block> {
             ("Verdict", false),
             ("Shots reached", true),
             ("Lowest loss", true),
-            ("p-value", true),
             ("Works on", true),
             ("Size", true),
             ("Anomaly", true),
+            ("p-value", true),
         ],
         rows: shown.into_iter().map(row).collect(),
     }));
@@ -126,10 +126,10 @@ fn labels(audit: &Audit) -> Vec<Block> {
             .push(Block::Small(format!("{labels} without anything that stands out; the JSON of the audit has them.")));
     }
     blocks.push(Block::Small(
-        "Shots reached: of the shots at the label those with a final loss of at most 0.2. p-value: probability that two \
-         honest models show shots as low as these. Works on: share of held-back pictures of other labels that the recovered \
+        "Shots reached: of the shots at the label those with a final loss of at most 0.2. Works on: share of held-back pictures of other labels that the recovered \
          trigger turns. Size: share of the picture it covers, or how strong a faint pattern over all of it is. Anomaly: how \
-         far the trigger is below the median size of all labels, in deviations; above 3.5 is unusual. –: not known."
+         far the trigger is below the median size of all labels, in deviations; above 3.5 is unusual. p-value: how often some \
+         label of an honest model has a trigger that lies as far below; at most 0.02 is unusual. –: not known."
             .into(),
     ));
     blocks
@@ -148,10 +148,10 @@ fn row(label: &LabelFindings) -> Vec<Cell> {
         Cell { text: words::verdict(label.verdict).into(), verdict: Some(label.verdict) },
         shots(&reached).into(),
         shots(&lowest).into(),
-        shots(&|s| s.p_value.map(words::number)).into(),
         trigger.map_or_else(dash, words::works_on).into(),
         trigger.map_or_else(dash, words::size).into(),
         trigger.and_then(|t| t.anomaly_index).map_or_else(dash, |index| format!("{index:.1}")).into(),
+        trigger.and_then(|t| t.p_value).map_or_else(dash, words::number).into(),
     ]
 }
 
