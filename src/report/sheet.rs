@@ -91,9 +91,9 @@ mod tests {
         let text = labels(&example::audit());
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
         assert_eq!(lines.len(), 4);
-        assert!(lines.iter().all(|cells| cells.len() == 11), "{text}");
+        assert!(lines.iter().all(|cells| cells.len() == 12), "{text}");
         assert_eq!(lines[2][..6], ["1", "stop", "Infected (confirmed)", "2", "2", "0.01"]);
-        assert_eq!(lines[3][3..], [""; 8], "what is not known is empty");
+        assert_eq!(lines[3][3..], [""; 9], "what is not known is empty");
     }
 
     #[test]
