@@ -357,7 +357,9 @@ impl Commands {
         all.sort_by_key(|command| !command.shortcut().is_some_and(|keys| keys.modifiers.shift));
         for command in all {
             let Some(keys) = command.shortcut() else { continue };
-            if allowed(&command) && ctx.input_mut(|input| input.consume_shortcut(&keys)) {
+            // What is allowed takes work to find out, every frame, and keys are seldom pressed.
+            let pressed = ctx.input(|input| input.key_pressed(keys.logical_key));
+            if pressed && allowed(&command) && ctx.input_mut(|input| input.consume_shortcut(&keys)) {
                 self.send(command);
             }
         }

@@ -26,7 +26,7 @@ use std::path::Path;
 
 /// What runs, as the line at the bottom shows it.
 pub(super) struct Work<'a> {
-    pub(super) name: &'a str,
+    pub(super) name: &'static str,
     stage: &'a str,
     pub(super) fraction: f32,
     seconds_left: Option<f32>,

@@ -7,21 +7,21 @@ use egui::{Context, UserAttentionType, ViewportCommand};
 /// What the window is called while nothing runs.
 const NAME: &str = "PoisDetc";
 
-/// What runs at the beginning of a frame.
-pub(super) struct Running {
+/// What ran at the beginning of a frame.
+pub(super) struct Ran {
     audit: bool,
-    name: String,
+    name: &'static str,
 }
 
 impl App {
     /// What runs now.
-    pub(super) fn what_runs(&self) -> Option<Running> {
-        self.work().map(|work| Running { audit: self.running.is_some(), name: work.name.to_owned() })
+    pub(super) fn what_runs(&self) -> Option<Ran> {
+        self.work().map(|work| Ran { audit: self.running.is_some(), name: work.name })
     }
 
     /// Calls the window by how far its work is, or by what came of what ran `before`; asks for attention where that has
     /// ended and the window has none.
-    pub(super) fn name_window(&mut self, before: Option<Running>, ctx: &Context) {
+    pub(super) fn name_window(&mut self, before: Option<Ran>, ctx: &Context) {
         let title = match (self.work(), before) {
             (Some(work), _) => format!("{:.0} % {} - {NAME}", (100.0_f32 * work.fraction).floor(), work.name),
             (None, None) => return,
@@ -39,7 +39,7 @@ impl App {
     }
 
     /// What came of work that has ended, in few words.
-    fn came_of(&self, ended: &Running) -> String {
+    fn came_of(&self, ended: &Ran) -> String {
         match self.document.as_ref().filter(|_| ended.audit) {
             Some(audit) if audit.stopped => format!("Stopped: {}", words::file_name(&audit.order.model)),
             Some(audit) => format!("{}: {}", words::verdict(audit.verdict), words::file_name(&audit.order.model)),
