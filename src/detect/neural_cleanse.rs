@@ -33,9 +33,9 @@ const PATIENCE: usize = 2;
 /// A smaller mask counts as progress when it is smaller by this share.
 const PROGRESS: f32 = 0.02;
 /// Below this many sizes an outlier test among labels says nothing.
-const FEWEST_LABELS: usize = 8;
+pub(super) const FEWEST_LABELS: usize = 8;
 /// Makes the median absolute deviation a standard deviation for normal data.
-pub(super) const TO_SIGMA: f32 = 1.4826;
+const TO_SIGMA: f32 = 1.4826;
 
 /// How long and how hard to search.
 #[derive(Debug, Clone, PartialEq)]
@@ -227,12 +227,17 @@ pub fn anomaly_indices(sizes: &[f32]) -> Vec<Option<f32>> {
         return vec![None; sizes.len()];
     }
     let middle = median(sizes);
-    let deviations: Vec<f32> = sizes.iter().map(|s| (s - middle).abs()).collect();
-    let deviation = TO_SIGMA * median(&deviations);
+    let deviation = deviation(sizes, middle);
     if deviation <= f32::EPSILON * middle.abs() {
         return vec![None; sizes.len()];
     }
     sizes.iter().map(|s| Some((middle - s) / deviation)).collect()
+}
+
+/// Standard deviation of `values` about their `middle` as the median of their distances tells it: what is looked for may be
+/// among them and hardly moves it.
+pub(super) fn deviation(values: &[f32], middle: f32) -> f32 {
+    TO_SIGMA * median(&values.iter().map(|v| (v - middle).abs()).collect::<Vec<_>>())
 }
 
 /// The middle value; the mean of the middle two of an even count; 0 of none.

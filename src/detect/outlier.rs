@@ -7,11 +7,8 @@
 //! outlier, or at twice, and a planted trigger none. So it is moderated with that of models known clean (Smyth,
 //! "Linear models and empirical Bayes methods", 2004), and never smaller than theirs.
 
-use super::neural_cleanse::{TO_SIGMA, median};
+use super::neural_cleanse::{FEWEST_LABELS, deviation, median};
 use statrs::distribution::{ContinuousCDF, StudentsT};
-
-/// Below this many labels nothing is said.
-const FEWEST_LABELS: usize = 8;
 
 /// How far the logarithms of sizes are spread over the labels of models known clean.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,9 +42,7 @@ pub fn outliers(logarithms: &[f32], honest: Spread) -> Vec<Option<Outlier>> {
         return vec![None; n];
     }
     let middle = median(logarithms);
-    let distances: Vec<f32> = logarithms.iter().map(|l| (l - middle).abs()).collect();
-    // Robust, since what is looked for is among them.
-    let own = TO_SIGMA * median(&distances);
+    let own = deviation(logarithms, middle);
     let variance = (honest.weight * honest.deviation.powi(2) + n as f32 * own.powi(2)) / (honest.weight + n as f32);
     let deviation = variance.sqrt().max(honest.deviation);
     let freedom = f64::from(honest.weight) + n as f64 - 1.0;

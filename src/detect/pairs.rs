@@ -8,7 +8,7 @@
 //! logarithms, which a few planted pairs cannot pull. Never decides.
 
 use super::Direction;
-use super::neural_cleanse::{TO_SIGMA, median};
+use super::neural_cleanse::{deviation, median};
 use std::collections::BTreeMap;
 
 /// Sweeps over rows and columns; the medians hardly move after three.
@@ -22,7 +22,7 @@ pub fn deviations(sizes: &[(Direction, f32)]) -> Vec<Option<f32>> {
         level(&mut rest, sizes, |direction| direction.source);
         level(&mut rest, sizes, |direction| Some(direction.target));
     }
-    let deviation = TO_SIGMA * median(&rest.iter().map(|r| r.abs()).collect::<Vec<_>>());
+    let deviation = deviation(&rest, 0.0);
     rest.iter().map(|r| (deviation > f32::EPSILON).then(|| -r / deviation)).collect()
 }
 

@@ -5,12 +5,13 @@
 
 use super::super::AuditError;
 use super::super::workers::{cores, each};
+use crate::detect::DetectError;
 use crate::images::{self, ImageSet};
 use crate::model::{self, Classifier, feature_rows, until_last_layer};
 use crate::progress::Monitor;
-use crate::tensor::Seed;
+use crate::tensor::{self, Seed};
 use crate::train::{self, Architecture, Recipe, TrainError};
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use std::path::Path;
 
 /// More images than this make a network slower to train and no better at telling marks.
@@ -137,24 +138,28 @@ fn features(network: &Classifier, set: &ImageSet, monitor: &Monitor) -> Result<V
                 .into(),
         ));
     };
-    ask(&inside, set, monitor)
+    ask(&inside, set, monitor, |x| Ok(feature_rows(&inside, x)?))
 }
 
 /// The label that `network` answers for every picture.
 fn answers(network: &Classifier, set: &ImageSet, monitor: &Monitor) -> Result<Vec<usize>, AuditError> {
-    let largest = |row: &Vec<f32>| (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0);
-    Ok(ask(network, set, monitor)?.iter().map(largest).collect())
+    ask(network, set, monitor, |x| Ok(tensor::answers(&network.logits(x)?)?))
 }
 
-/// What comes out of `network` for every picture, `[n][d]`.
-fn ask(network: &Classifier, set: &ImageSet, monitor: &Monitor) -> Result<Vec<Vec<f32>>, AuditError> {
+/// What `said` makes of every picture as `network` takes it, `[n]`.
+fn ask<T>(
+    network: &Classifier,
+    set: &ImageSet,
+    monitor: &Monitor,
+    said: impl Fn(&Tensor) -> Result<Vec<T>, DetectError>,
+) -> Result<Vec<T>, AuditError> {
     let wanted = network.preprocessing();
     let set = set.with_channels(wanted.channels).resized(wanted.size);
     let indices: Vec<usize> = (0..set.len()).collect();
     let mut rows = Vec::with_capacity(set.len());
     for batch in indices.chunks(BATCH) {
         monitor.check()?;
-        rows.extend(feature_rows(network, &set.tensor(batch, &Device::Cpu)?)?);
+        rows.extend(said(&set.tensor(batch, &Device::Cpu)?)?);
         monitor.step("Asking a network", 0.9 + 0.1 * rows.len() as f32 / set.len() as f32);
     }
     Ok(rows)

@@ -61,7 +61,8 @@ impl Evidence {
     fn gather(&mut self, set: &ImageSet, order: &DataOrder, monitor: &Monitor) -> Result<(), AuditError> {
         monitor.step("Looking for pixels that pictures of a label share", 0.1);
         self.marks = Some(fixed_marks(set, &monitor.part(0.1, 0.25))?);
-        let enough = set.by_label().iter().filter(|list| list.len() >= FEWEST_PICTURES).count();
+        let lists = set.by_label();
+        let enough = lists.iter().filter(|list| list.len() >= FEWEST_PICTURES).count();
         if enough < FEWEST_LABELS {
             self.not_asked = Some(format!(
                 "No network was asked: that needs {FEWEST_LABELS} labels with {FEWEST_PICTURES} pictures each, and there \
@@ -70,7 +71,7 @@ impl Evidence {
             return Ok(());
         }
         let seen = networks::look(set, order.model.as_deref(), order.seed, &monitor.part(0.25, 0.95))?;
-        for (label, pictures) in set.by_label().into_iter().enumerate() {
+        for (label, pictures) in lists.into_iter().enumerate() {
             if pictures.len() >= FEWEST_PICTURES {
                 self.labels.push(Inside::of(label, &pictures, set, &seen, order, monitor)?);
             }
