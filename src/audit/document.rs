@@ -1,6 +1,6 @@
 //! The document itself: plain data, saved and reopened, shown by every face of the program.
 
-use crate::detect::{ShotEvidence, TriggerEvidence};
+use crate::detect::{MarginEvidence, ShotEvidence, TriggerEvidence};
 use crate::images::Discovery;
 use crate::model::{Format, InputSpec, Preprocessing};
 use crate::tensor::Seed;
@@ -159,6 +159,8 @@ pub struct LabelFindings {
     pub verdict: Verdict,
     /// The reasons, strongest first.
     pub findings: Vec<Finding>,
+    /// How far its logit can be driven above the others; `None` where the work was stopped before, or it is no number.
+    pub margin: Option<MarginEvidence>,
     /// PoisDetc's shots; `None` where the work was stopped before.
     pub shots: Option<ShotEvidence>,
     /// The recovered trigger; `None` where none was searched for.

@@ -11,6 +11,8 @@ pub enum Phase {
     Open,
     /// Finding the preprocessing.
     Preprocessing,
+    /// How far the model's logits can be driven apart.
+    Margins,
     /// Training or opening the reference models.
     References,
     /// Shots at every label.

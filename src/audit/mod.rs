@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod hunting;
 mod journal;
+mod margins;
 mod opening;
 mod pace;
 mod pairs;

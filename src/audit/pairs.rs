@@ -69,8 +69,12 @@ pub(super) fn search(
         return Ok(());
     }
     let directions = directions(subject);
+    if directions.is_empty() {
+        evidence.pairs_examined = PairsExamined::TooFewPictures { fewest: FEWEST_PICTURES };
+        return Ok(());
+    }
     let too_many = directions.len() > MOST_PAIRS || (!settings.thorough && subject.suspect.classes() > QUICK_LABELS);
-    if too_many || directions.is_empty() {
+    if too_many {
         evidence.pairs_examined = PairsExamined::TooMany { pairs: directions.len(), thorough: settings.thorough };
         return Ok(());
     }

@@ -5,8 +5,8 @@ use super::references::Reference;
 use super::subject::{Evidence, Subject};
 use super::verdict::Examined;
 use super::{
-    Audit, AuditError, Event, ImagesSummary, Journal, LabelFindings, Order, Phase, opening, pairs, references, shots,
-    triggers, verdict,
+    Audit, AuditError, Event, ImagesSummary, Journal, LabelFindings, Order, Phase, margins, opening, pairs, references,
+    shots, triggers, verdict,
 };
 use crate::detect::Shape;
 use crate::images::{Discovery, ImageSet};
@@ -66,7 +66,8 @@ pub fn run_kept(
     for label in &labels {
         events(Event::Label(label.clone()));
     }
-    let examined = Examined { pairs: evidence.pairs_examined, stopped };
+    let too_few = subject.too_few_pictures(order.settings.held_out);
+    let examined = Examined { pairs: evidence.pairs_examined, stopped, too_few };
     let audit =
         assemble(order, opened, discovery, preprocessing, &subject, known_clean, labels, examined, pace.seconds());
     pace.at(Phase::Verdict, 1.0, "Done");
@@ -83,6 +84,11 @@ fn examine(
     monitor: &Monitor,
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<(), AuditError> {
+    pace.begin(Phase::Margins);
+    margins::drive(order, subject, evidence, pace, monitor)?;
+    if subject.too_few_pictures(order.settings.held_out).is_some() {
+        return Ok(());
+    }
     pace.begin(Phase::References);
     listen(pace, Phase::References, monitor, |m| {
         references::prepare(order, subject, known_clean, m, &|r| events(Event::Reference(r.summary.clone())))
@@ -103,6 +109,7 @@ fn expected(order: &Order) -> Vec<(Phase, f32)> {
     vec![
         (Phase::Open, 1.0),
         (Phase::Preprocessing, 2.0),
+        (Phase::Margins, 6.0 * slow),
         (Phase::References, 12.0),
         (Phase::Shots, 40.0 * slow),
         (Phase::Triggers, 40.0 * slow),
@@ -134,7 +141,7 @@ fn assemble(
     let images = ImagesSummary { names, held_out, sha256: Some(subject.split.sha256()), ..opened.images_summary };
     let verdict = verdict::model(&labels);
     let summary = verdict::summary(&labels, verdict, examined.stopped);
-    let limits = verdict::limits(&images, &known_clean, &labels, examined);
+    let limits = verdict::limits(&images, &known_clean, &labels, &examined);
     Audit {
         schema: 1,
         program: env!("CARGO_PKG_VERSION").into(),

@@ -18,6 +18,11 @@ pub(super) enum PairsExamined {
     No,
     /// A mark that works on every picture was confirmed before.
     NotNeeded,
+    /// No label has enough pictures for them.
+    TooFewPictures {
+        /// A label needs so many.
+        fewest: usize,
+    },
     /// There are too many for such an audit.
     TooMany {
         /// Their number.

@@ -2,7 +2,7 @@
 
 use super::journal::Journal;
 use super::scope::PairsExamined;
-use crate::detect::{ShotEvidence, TriggerEvidence};
+use crate::detect::{MarginEvidence, ShotEvidence, TriggerEvidence};
 use crate::images::Split;
 use crate::model::Classifier;
 use candle_core::Device;
@@ -18,8 +18,35 @@ pub(super) struct Subject {
     pub(super) journal: Journal,
 }
 
+/// Pictures held back below which nothing that is found can be confirmed.
+const FEWEST_HELD_OUT: usize = 20;
+
+impl Subject {
+    /// Why nothing that needs pictures can be done, if so: with one label no reference model can be trained, and what is
+    /// found with a handful of pictures says nothing. `share` is what was to be held back.
+    pub(super) fn too_few_pictures(&self, share: f32) -> Option<String> {
+        let (search, held_out) = (&self.split.search, &self.split.held_out);
+        let labels = search.by_label().into_iter().filter(|of_label| !of_label.is_empty()).count();
+        let all = search.len() + held_out.len();
+        if held_out.len() < FEWEST_HELD_OUT {
+            // Some more, since every label's share is rounded.
+            let wanted = (FEWEST_HELD_OUT as f32 / share).ceil() as usize + search.names.len();
+            return Some(format!(
+                "{all} pictures are too few to search for triggers and to confirm them: about {wanted} are needed, of all \
+                 labels, and a few hundred do better"
+            ));
+        }
+        (labels < 2).then(|| {
+            "The pictures are all of one label: to search for triggers, pictures of at least two are needed, and of all labels \
+             is better"
+                .into()
+        })
+    }
+}
+
 /// Evidence as it comes together, by label.
 pub(super) struct Evidence {
+    pub(super) margins: Vec<Option<MarginEvidence>>,
     pub(super) shots: Vec<Option<ShotEvidence>>,
     pub(super) triggers: Vec<Option<TriggerEvidence>>,
     /// Faint patterns over the whole picture.
@@ -32,11 +59,48 @@ pub(super) struct Evidence {
 impl Evidence {
     pub(super) fn none(classes: usize) -> Self {
         Self {
+            margins: vec![None; classes],
             shots: vec![None; classes],
             triggers: vec![None; classes],
             blends: vec![None; classes],
             pairs: Vec::new(),
             pairs_examined: PairsExamined::No,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::Preprocessing;
+    use crate::poison::signs::sign_set;
+    use crate::tensor::Seed;
+    use crate::train::Architecture;
+
+    fn subject(pictures: &[usize]) -> Subject {
+        let images = sign_set(10, Seed(1)).subset(pictures);
+        let size = [images.height, images.width];
+        let model = Architecture::Tiny.untrained(3, size, images.names.len(), Seed(1)).unwrap();
+        Subject {
+            suspect: Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap(),
+            split: images.split(0.4, Seed(1)),
+            device: Device::Cpu,
+            bytes_a_picture: 1,
+            journal: Journal::none(),
+        }
+    }
+
+    #[test]
+    fn a_handful_of_pictures_and_those_of_one_label_are_too_few_and_it_is_said_how_many_are_not() {
+        let few: Vec<usize> = (0..120).step_by(6).collect();
+        let said = subject(&few).too_few_pictures(0.4).unwrap();
+        assert!(said.starts_with("20 pictures are too few") && said.contains("about 62 are needed"), "{said}");
+        let all = sign_set(10, Seed(1));
+        let one_label: Vec<usize> = (0..all.len()).filter(|&i| all.labels[i] == all.labels[0]).collect();
+        let many: Vec<usize> = one_label.iter().cycle().take(60).copied().collect();
+        assert!(subject(&many).too_few_pictures(0.4).unwrap().contains("all of one label"));
+        let every: Vec<usize> = (0..all.len()).collect();
+        assert_eq!(subject(&every).too_few_pictures(0.4), None);
     }
 }

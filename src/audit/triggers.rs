@@ -8,7 +8,7 @@ use super::pace::Pace;
 use super::references::Reference;
 use super::scope::looked_at_closely;
 use super::subject::{Evidence, Subject};
-use super::verdict::is_confirmed;
+use super::verdict::{is_confirmed, margins};
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, median};
@@ -85,7 +85,11 @@ pub(super) fn search(
     let steps = Steps::new(pace, kind.phase, total);
 
     let begun: Result<Vec<_>, _> = (0..classes).map(|label| begin(subject, label, &how, settings.seed)).collect();
-    let hunts = if wanted < classes { scouted(begun?, wanted, &kind, subject, &steps, monitor)? } else { begun? };
+    let driven_far = |label: usize| evidence.margins[label].is_some_and(|m| margins::stands_out(&m));
+    let hunts = match begun? {
+        all if wanted == classes => all,
+        all => scouted(all, wanted, driven_far, &kind, subject, &steps, monitor)?,
+    };
     let held_out = subject.split.held_out.sample(TRIED_ON, settings.seed);
     let (done, failure) = each(hunts, cores(), |hunt| {
         let told = |n| steps.add(n, kind.whole);
@@ -163,12 +167,14 @@ pub(super) fn begin<'a>(
     Ok(Hunt::new(&subject.suspect, &subject.split.search, Direction::all_to(label), how, seed)?)
 }
 
-/// The searches worth going on with, in the order of their labels: those that got furthest in some steps.
+/// The searches worth going on with, in the order of their labels: those whose label was `driven_far` above the others
+/// without any picture, then those that got furthest in some steps.
 /// The shots do not choose them: where suspect and references are networks of different kinds all labels
 /// look alike to them, and the infected one can be left out.
 fn scouted<'a>(
     hunts: Vec<Hunt<'a>>,
     wanted: usize,
+    driven_far: impl Fn(usize) -> bool,
     kind: &Kind,
     subject: &Subject,
     steps: &Steps<'_>,
@@ -187,7 +193,8 @@ fn scouted<'a>(
         return Err(failure);
     }
     let mut hunts: Vec<(f32, Hunt<'a>)> = done.into_iter().flatten().collect();
-    hunts.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let later = |hunt: &Hunt<'_>| !driven_far(hunt.direction().target);
+    hunts.sort_by(|a, b| later(&a.1).cmp(&later(&b.1)).then(a.0.total_cmp(&b.0)));
     hunts.truncate(wanted);
     hunts.sort_unstable_by_key(|(_, hunt)| hunt.direction());
     Ok(hunts.into_iter().map(|(_, hunt)| hunt).collect())

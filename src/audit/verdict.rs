@@ -5,6 +5,7 @@
 
 mod blends;
 pub(super) mod data;
+pub(super) mod margins;
 mod pairs;
 
 use super::references::Reference;
@@ -39,11 +40,13 @@ pub const LOW: f32 = 2.0;
 pub const FEWEST_PICTURES: usize = 20;
 
 /// What an audit came to look at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Examined {
     pub(super) pairs: PairsExamined,
     /// Whether somebody stopped it.
     pub(super) stopped: bool,
+    /// Why nothing that needs pictures was done, where that is so.
+    pub(super) too_few: Option<String>,
 }
 
 /// Labels named in the summary at most.
@@ -64,6 +67,8 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         findings.extend(blend.map(|blend| blends::finding(blend, &evidence.blends)));
         let (pair, of_pairs) = pairs::into_label(&evidence.pairs, label, names);
         findings.extend(of_pairs);
+        let margin = evidence.margins[label];
+        findings.extend(margin.map(|margin| margins::finding(&margin, searched)));
         if let Some(shots) = shots {
             let doubted = searched && !trigger.as_ref().is_some_and(nearly_stands_out);
             findings.extend(of_shots(shots, classes, references, lowness[label], doubted));
@@ -72,7 +77,7 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         let verdict = findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::NoEvidence);
         let blend = blend.filter(|blend| blends::verdict(blend, &evidence.blends) > Verdict::NoEvidence);
         let trigger = pair.or(blend).or(trigger.as_ref()).cloned();
-        LabelFindings { label, name: name.clone(), verdict, findings, shots: shots.clone(), trigger }
+        LabelFindings { label, name: name.clone(), verdict, findings, margin, shots: shots.clone(), trigger }
     })
     .collect()
 }
@@ -268,11 +273,20 @@ pub(super) fn limits(
     images: &ImagesSummary,
     references: &[Reference],
     labels: &[LabelFindings],
-    examined: Examined,
+    examined: &Examined,
 ) -> Vec<String> {
     let mut limits = Vec::new();
     if examined.stopped {
         limits.push("The audit was stopped before its end; what was not reached is not examined".to_owned());
+    }
+    limits.extend(images.missing_labels(labels.len()));
+    if !images.skipped.is_empty() {
+        limits.push(format!("{} pictures could not be read and were left out", images.skipped.len()));
+    }
+    if let Some(why) = &examined.too_few {
+        limits.push(format!("{why}. No trigger was searched for, and none can be confirmed"));
+        limits.extend(margins::instead(labels));
+        return limits;
     }
     let without_shots = labels.iter().filter(|l| l.shots.is_none()).count();
     if without_shots > 0 {
@@ -284,10 +298,6 @@ pub(super) fn limits(
             "No trigger was searched for at {without_trigger} labels at which a short search did not stand out; a thorough audit \
              searches all"
         ));
-    }
-    limits.extend(images.missing_labels(labels.len()));
-    if !images.skipped.is_empty() {
-        limits.push(format!("{} pictures could not be read and were left out", images.skipped.len()));
     }
     if images.held_out < 100 {
         limits.push(format!(

@@ -116,11 +116,18 @@ fn row(label: &LabelFindings) -> Vec<String> {
         name,
         words::verdict(label.verdict).into(),
         shot(|s| format!("{}/{}", s.losses.iter().filter(|&&loss| loss <= REACHED).count(), s.losses.len())),
-        shot(|s| s.losses.iter().copied().min_by(f32::total_cmp).map_or("-".into(), |loss| format!("{loss:.3}"))),
+        shot(|s| {
+            s.losses.iter().copied().min_by(f32::total_cmp).map_or("-".into(), |loss| format!("{:.3}", positive(loss)))
+        }),
         trigger(words::works_on),
         trigger(words::size),
         trigger(|t| t.anomaly_index.map_or("-".into(), |index| format!("{index:.1}"))),
     ]
+}
+
+/// Rounding leaves losses a little below zero, which would be shown as -0.000.
+fn positive(loss: f32) -> f32 {
+    if loss > 0.0 { loss } else { 0.0 }
 }
 
 fn reasons(audit: &Audit) -> Vec<String> {

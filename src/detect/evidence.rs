@@ -42,6 +42,22 @@ pub struct ShotEvidence {
     pub points: Vec<Picture>,
 }
 
+/// How far one label's logit can be driven above all others (MM-BD).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct MarginEvidence {
+    /// The label driven at.
+    pub label: usize,
+    /// The largest margin over every other label, in units of the model's logits.
+    pub margin: f32,
+    /// How many times the median margin of all labels that is.
+    pub times_usual: f32,
+    /// How far its logarithm is above the median of all labels, in moderated deviations ([`super::outliers`]); `None` where
+    /// there are too few labels.
+    pub index: Option<f32>,
+    /// Probability that any label of an honest model lies as far above, in `[0, 1]`; `None` as above.
+    pub p_value: Option<f32>,
+}
+
 /// The trigger recovered for one label.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TriggerEvidence {

@@ -5,6 +5,7 @@ pub mod activation_clustering;
 mod error;
 mod evidence;
 pub mod fixed_mark;
+pub mod max_margin;
 pub mod neural_cleanse;
 mod outlier;
 pub mod pairs;
@@ -14,7 +15,7 @@ pub mod spectral;
 mod trigger;
 
 pub use error::DetectError;
-pub use evidence::{Example, Picture, ShotEvidence, TriggerEvidence};
+pub use evidence::{Example, MarginEvidence, Picture, ShotEvidence, TriggerEvidence};
 pub use outlier::{Outlier, Spread, outliers};
 pub use rank::lower_than;
 pub use trigger::{Direction, Shape, Trigger};

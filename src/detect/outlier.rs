@@ -24,6 +24,8 @@ impl Spread {
     pub const PATCH: Self = Self { deviation: 0.26, weight: 10.0 };
     /// Of blends: 118 labels of 9 models.
     pub const BLEND: Self = Self { deviation: 0.12, weight: 10.0 };
+    /// Of the largest margins.
+    pub const MARGIN: Self = Self { deviation: 0.25, weight: 10.0 };
 }
 
 /// Where a label lies among all.

@@ -336,7 +336,7 @@ fn to_tanh_space(pixels: &Tensor) -> candle_core::Result<Tensor> {
 }
 
 /// Gradient of the sum of `loss` with respect to `var`.
-fn gradient_of(loss: &Tensor, var: &Var) -> Result<Tensor, DetectError> {
+pub(super) fn gradient_of(loss: &Tensor, var: &Var) -> Result<Tensor, DetectError> {
     let mut gradients = loss.sum_all()?.backward()?;
     gradients.remove(var).ok_or(DetectError::NoGradient)
 }

@@ -1,7 +1,7 @@
 //! A small finished audit for the tests of everything that shows one.
 
 use crate::audit::{Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Order, ReferenceSummary, Verdict};
-use crate::detect::{Example, Picture, Shape, ShotEvidence, TriggerEvidence};
+use crate::detect::{Example, MarginEvidence, Picture, Shape, ShotEvidence, TriggerEvidence};
 use crate::images::{Candidate, Discovery};
 use crate::model::{Format, InputLayout, InputSpec, Preprocessing};
 
@@ -64,6 +64,7 @@ pub fn audit() -> Audit {
             name: "yield".into(),
             verdict: Verdict::NoEvidence,
             findings: Vec::new(),
+            margin: None,
             shots: Some(shots(0, [2.5, 3.5], 0.0)),
             trigger: None,
         },
@@ -72,6 +73,13 @@ pub fn audit() -> Audit {
             name: "stop".into(),
             verdict: Verdict::Infected,
             findings: vec![Finding { verdict: Verdict::Infected, because: "one mark turns 98.0 % into it".into() }],
+            margin: Some(MarginEvidence {
+                label: 1,
+                margin: 31.5,
+                times_usual: 2.5,
+                index: Some(3.25),
+                p_value: Some(0.01),
+            }),
             shots: Some(shots(1, [0.01, 0.02], 1.0)),
             trigger: Some(trigger(1)),
         },
@@ -80,6 +88,7 @@ pub fn audit() -> Audit {
             name: "turn".into(),
             verdict: Verdict::NoEvidence,
             findings: Vec::new(),
+            margin: None,
             shots: None,
             trigger: None,
         },

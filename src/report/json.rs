@@ -5,7 +5,7 @@
 
 use super::pixels;
 use crate::audit::{Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, ReferenceSummary, Verdict};
-use crate::detect::{Example, Picture, Shape, ShotEvidence, TriggerEvidence};
+use crate::detect::{Example, MarginEvidence, Picture, Shape, ShotEvidence, TriggerEvidence};
 use crate::images::Discovery;
 use crate::model::{Format, InputSpec, Preprocessing};
 use serde::Serialize;
@@ -83,6 +83,7 @@ struct Label<'a> {
     name: &'a str,
     verdict: Verdict,
     findings: &'a [Finding],
+    margin: Option<MarginEvidence>,
     poisdetc: Option<Shots<'a>>,
     trigger: Option<Trigger<'a>>,
 }
@@ -241,6 +242,7 @@ impl<'a> Label<'a> {
             name: &label.name,
             verdict: label.verdict,
             findings: &label.findings,
+            margin: label.margin,
             poisdetc: label.shots.as_ref().map(|shots| Shots::of(shots, points)),
             trigger: label.trigger.as_ref().map(Trigger::of),
         }

@@ -6,7 +6,7 @@
 use super::earlier::{EarlierError, read_bytes};
 use super::pixels;
 use crate::audit::{Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Order, ReferenceSummary, Verdict};
-use crate::detect::{Example, Picture, Shape, ShotEvidence, TriggerEvidence};
+use crate::detect::{Example, MarginEvidence, Picture, Shape, ShotEvidence, TriggerEvidence};
 use crate::images::{Candidate, Discovery};
 use crate::model::{Format, InputSpec, Preprocessing};
 use crate::tensor::Seed;
@@ -86,6 +86,8 @@ struct Label {
     name: String,
     verdict: Verdict,
     findings: Vec<Finding>,
+    #[serde(default)]
+    margin: Option<MarginEvidence>,
     poisdetc: Option<Shots>,
     trigger: Option<Trigger>,
 }
@@ -324,6 +326,7 @@ impl From<Label> for LabelFindings {
             name: saved.name,
             verdict: saved.verdict,
             findings: saved.findings,
+            margin: saved.margin.map(|margin| MarginEvidence { label, ..margin }),
             shots: saved.poisdetc.map(|shots| shots.of(label)),
             trigger: saved.trigger.map(|trigger| trigger.of(label)),
         }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// The published rule of Neural Cleanse: an anomaly index above this.
 const NEURAL_CLEANSE: f32 = 2.0;
+/// That of MM-BD: a p-value of at most this.
+const MAX_MARGIN: f32 = 0.05;
 
 /// What one detector says of a model when it is asked alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -140,6 +142,7 @@ fn detectors(audit: &Audit) -> Vec<Detector> {
     // How many times smaller than what ordinary pairs need.
     let smaller = |t: &TriggerEvidence| t.usual_size.map_or(0.0, |usual| usual / t.size.max(f32::MIN_POSITIVE));
     let pairs = largest(&mut triggers().filter(|t| t.source.is_some()).map(smaller));
+    let margins = || audit.labels.iter().filter_map(|l| l.margin.as_ref());
     let level = match audit.verdict {
         Verdict::NoEvidence => 0.0,
         Verdict::Suspicious => 1.0,
@@ -156,6 +159,11 @@ fn detectors(audit: &Audit) -> Vec<Detector> {
             largest(&mut shots().map(|s| s.prob)),
         ),
         score("Neural Cleanse, published rule", cleanse > NEURAL_CLEANSE, cleanse),
+        score(
+            "MM-BD",
+            margins().any(|m| m.p_value.is_some_and(|p| p <= MAX_MARGIN)),
+            largest(&mut margins().filter_map(|m| m.index)),
+        ),
         score(
             "pairs of labels",
             audit
@@ -191,9 +199,10 @@ mod tests {
             (Some(Verdict::Infected), vec![1], Some(true))
         );
         assert_eq!((row.asr, row.size), (Some(0.98), Some(0.05)));
-        let [verdict, shots, cleanse, pairs] = &row.detectors[..] else { panic!("{:?}", row.detectors) };
+        let [verdict, shots, cleanse, margins, pairs] = &row.detectors[..] else { panic!("{:?}", row.detectors) };
         assert!(verdict.flags && verdict.score > 2.0 && verdict.score < 3.0);
         assert!(shots.flags && cleanse.flags && cleanse.score == 3.5 && !pairs.flags && pairs.score == 0.0);
+        assert!(margins.flags && margins.score == 3.25);
         assert_eq!(Row::of(&entry(&[1, 2]), &example::audit()).named_rightly(), Some(false));
     }
 
@@ -203,7 +212,7 @@ mod tests {
         audit.labels[1].trigger.as_mut().unwrap().source = Some(0);
         let row = Row::of(&entry(&[1]), &audit);
         assert_eq!(row.pairs, [(0, 1)]);
-        assert!(row.detectors[3].flags && row.detectors[2].score == 0.0);
+        assert!(row.detectors[4].flags && row.detectors[2].score == 0.0);
     }
 
     #[test]

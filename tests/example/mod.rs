@@ -115,6 +115,7 @@ fn findings(label: usize, random: &mut Random) -> LabelFindings {
         name: NAMES[label].into(),
         verdict,
         findings: because.into_iter().map(|(verdict, text)| Finding { verdict, because: text.into() }).collect(),
+        margin: None,
         shots: Some(shots(label, verdict, random)),
         trigger: searched.then(|| trigger(label, verdict, random)),
     }

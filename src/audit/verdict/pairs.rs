@@ -134,6 +134,11 @@ pub(super) fn limit(pairs: PairsExamined) -> String {
              many to search for marks that work on one label only. Triggers that bend the picture or differ from \
              picture to picture can escape"
         ),
+        PairsExamined::TooFewPictures { fewest } => format!(
+            "Searched for were patches and faint patterns that work on every picture. Marks for one label only were not \
+             searched for: that takes {fewest} pictures of a label beside those held back. Triggers that bend the picture \
+             or differ from picture to picture can escape"
+        ),
         PairsExamined::NotNeeded => "Searched for were triggers that work on every picture; as one was confirmed, marks \
                                      for one label only were not searched for. Triggers that bend the picture can escape"
             .into(),

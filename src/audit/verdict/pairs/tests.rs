@@ -69,6 +69,7 @@ fn the_summary_says_which_label_becomes_which() {
         name: format!("sign {target}"),
         verdict: Verdict::Infected,
         findings: Vec::new(),
+        margin: None,
         shots: None,
         trigger: Some(TriggerEvidence { label: target, source: Some(source), ..planted() }),
     };
