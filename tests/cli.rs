@@ -18,6 +18,11 @@ fn json(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// What an audit says it did not examine.
+fn limits(audit: &Value) -> String {
+    audit["limits"].as_array().unwrap().iter().map(|limit| limit.as_str().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn help_names_every_command_and_every_exit_status() {
     let help = run(["--help"]);
@@ -101,6 +106,7 @@ fn the_poisoned_sample_is_called_infected_and_its_trigger_is_shown() {
     let trigger = &labels[SAMPLE_TARGET as usize]["trigger"];
     assert!(trigger["asr"].as_f64().unwrap() > 0.8, "{trigger}");
     assert!(trigger["size"].as_f64().unwrap() < 0.2, "{trigger}");
+    assert!(limits(&json).contains("11 searches were ended early"), "{}", limits(&json));
 
     let names: Vec<String> =
         fs::read_dir(&pictures).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
@@ -120,6 +126,43 @@ fn the_honest_twin_is_not_called_infected_and_json_can_go_to_standard_output() {
     let json: Value = serde_json::from_str(&end.out).unwrap();
     assert_ne!(json["verdict"], "infected");
     assert_eq!(json["stopped"], false);
+    assert!(!limits(&json).contains("ended early"), "no label is far ahead: {}", limits(&json));
+}
+
+#[test]
+fn a_handful_of_pictures_is_said_to_be_too_few_and_what_needs_none_is_done() {
+    let home = tempfile::tempdir().unwrap();
+    let signs = home.path().join("signs");
+    let made = run(["lab", "signs", "--count", "2", "--seed", "5", "--out", signs.to_str().unwrap()]);
+    assert_eq!(made.status, 0, "{}", made.err);
+    let audit = |images: &Path| {
+        let mut audit = command(home.path(), ["audit", "--allow-missing-labels", "--quiet", "--json", "-"]);
+        audit.arg(sample("signs-suspect.onnx")).arg(images);
+        let end = ended(audit);
+        assert!([0, 10].contains(&end.status), "nothing can be confirmed: {}\n{}", end.out, end.err);
+        serde_json::from_str::<Value>(&end.out).unwrap()
+    };
+    let few = audit(&signs);
+    assert!(limits(&few).contains("24 pictures are too few") && limits(&few).contains("about 62"), "{}", limits(&few));
+    assert!(limits(&few).contains("The farthest is label"), "{}", limits(&few));
+    let labels = few["labels"].as_array().unwrap();
+    assert_eq!(labels.len(), 12);
+    for label in labels {
+        assert!(label["margin"]["margin"].as_f64().unwrap() > 0.0, "{label}");
+        assert!(label["trigger"].is_null() && label["poisdetc"].is_null(), "{label}");
+    }
+    assert_eq!(few["preprocessing"]["name"], "0 to 1", "the simplest of those that answer every picture rightly");
+
+    // Of one label only: a sub-folder alone, named as the model's label.
+    let one = home.path().join("one");
+    let many = run(["lab", "signs", "--count", "60", "--seed", "6", "--out", one.to_str().unwrap()]);
+    assert_eq!(many.status, 0, "{}", many.err);
+    let kept = fs::read_dir(&one).unwrap().map(|f| f.unwrap().path()).filter(|p| p.is_dir()).min().unwrap();
+    for other in fs::read_dir(&one).unwrap().map(|f| f.unwrap().path()).filter(|p| *p != kept) {
+        if other.is_dir() { fs::remove_dir_all(other).unwrap() } else { fs::remove_file(other).unwrap() }
+    }
+    let lonely = audit(&one);
+    assert!(limits(&lonely).contains("all of one label"), "{}", limits(&lonely));
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod margins;
 mod opening;
 mod pace;
 mod pairs;
+mod race;
 mod references;
 pub mod repairing;
 mod run;

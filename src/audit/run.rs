@@ -67,7 +67,7 @@ pub fn run_kept(
         events(Event::Label(label.clone()));
     }
     let too_few = subject.too_few_pictures(order.settings.held_out);
-    let examined = Examined { pairs: evidence.pairs_examined, stopped, too_few };
+    let examined = Examined { pairs: evidence.pairs_examined, ended_early: evidence.ended_early, stopped, too_few };
     let audit =
         assemble(order, opened, discovery, preprocessing, &subject, known_clean, labels, examined, pace.seconds());
     pace.at(Phase::Verdict, 1.0, "Done");

@@ -49,6 +49,8 @@ pub(super) struct Evidence {
     pub(super) margins: Vec<Option<MarginEvidence>>,
     pub(super) shots: Vec<Option<ShotEvidence>>,
     pub(super) triggers: Vec<Option<TriggerEvidence>>,
+    /// Searches for patches that were left before their end, because another label was far ahead.
+    pub(super) ended_early: usize,
     /// Faint patterns over the whole picture.
     pub(super) blends: Vec<Option<TriggerEvidence>>,
     /// Pairs of labels that stood out.
@@ -62,6 +64,7 @@ impl Evidence {
             margins: vec![None; classes],
             shots: vec![None; classes],
             triggers: vec![None; classes],
+            ended_early: 0,
             blends: vec![None; classes],
             pairs: Vec::new(),
             pairs_examined: PairsExamined::No,

@@ -3,21 +3,27 @@
 
 use super::budget::pictures_at_once;
 use super::error::AuditError;
-use super::hunting::{Steps, TRIED_ON, abroad, farness, followed, size_of, tried};
+use super::hunting::{Steps, TRIED_ON, abroad, farness, size_of};
 use super::pace::Pace;
+use super::race::{Outcome, Race};
 use super::references::Reference;
 use super::scope::looked_at_closely;
 use super::subject::{Evidence, Subject};
-use super::verdict::{is_confirmed, margins};
+use super::verdict::is_confirmed;
+use super::verdict::margins::stands_out;
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, median};
-use crate::detect::{Direction, Shape, Spread, Trigger, TriggerEvidence, outliers};
+use crate::detect::{Direction, MarginEvidence, Shape, Spread, Trigger, TriggerEvidence, outliers};
 use crate::progress::Monitor;
 use crate::tensor::Seed;
 
-/// Labels whose size is compared with models known clean: the smallest triggers.
+/// Labels whose size is compared with models known clean at most: the smallest triggers.
 const COMPARED: usize = 4;
+/// Of patches, the first of these always are, to show what is usual there; the others only where an honest model has so small
+/// a one at most so often. The rule for blends needs all.
+const SMALLEST: usize = 2;
+const NEAR: f32 = 0.5;
 
 /// What is told of a search, and how it differs by the shape of the trigger.
 struct Kind {
@@ -39,7 +45,7 @@ impl Kind {
             Shape::Patch => Self {
                 phase: Phase::Triggers,
                 key: "patch",
-                scouting: 36,
+                scouting: 28,
                 short: "A short search at every label",
                 whole: "Searching the smallest trigger of each label",
                 abroad: "The same search on models known clean",
@@ -81,33 +87,40 @@ pub(super) fn search(
     let wanted = looked_at_closely(classes, settings.thorough);
     let compared = COMPARED.min(wanted) * known_clean.len();
     let scouting = if wanted < classes { kind.scouting } else { 0 };
-    let total = classes * scouting + wanted * (how.steps - scouting) + compared * how.steps;
+    let total = worth_scouting(classes, wanted) * scouting + wanted * (how.steps - scouting) + compared * how.steps;
     let steps = Steps::new(pace, kind.phase, total);
 
     let begun: Result<Vec<_>, _> = (0..classes).map(|label| begin(subject, label, &how, settings.seed)).collect();
-    let driven_far = |label: usize| evidence.margins[label].is_some_and(|m| margins::stands_out(&m));
     let hunts = match begun? {
         all if wanted == classes => all,
-        all => scouted(all, wanted, driven_far, &kind, subject, &steps, monitor)?,
+        all => scouted(all, wanted, &evidence.margins, &kind, subject, &steps, monitor)?,
     };
     let held_out = subject.split.held_out.sample(TRIED_ON, settings.seed);
-    let (done, failure) = each(hunts, cores(), |hunt| {
-        let told = |n| steps.add(n, kind.whole);
-        let key = format!("{}-{}", kind.key, hunt.direction().target);
-        let trigger = subject.journal.trigger(&key, &subject.device, || followed(hunt, told, monitor))?;
-        let found = tried(&trigger, &subject.suspect, &held_out, how.batch, monitor)?;
-        events(Event::Trigger(found.clone()));
-        Ok::<_, AuditError>((trigger, found))
-    });
-    let mut found: Vec<(Trigger, TriggerEvidence)> = done.into_iter().flatten().collect();
+    let race = Race {
+        subject,
+        held_out: &held_out,
+        key: kind.key,
+        batch: how.batch,
+        steps: &steps,
+        stage: kind.whole,
+        monitor,
+        events,
+    };
+    // A pattern is never so much fainter than another that the rest could be left.
+    let may_end_early = shape == Shape::Patch && !settings.thorough;
+    let Outcome { mut found, ended_early, failure } =
+        if may_end_early { race.run(hunts) } else { race.to_the_end(hunts) };
+    evidence.ended_early += ended_early;
     find_outliers(&mut found, kind.honest);
     // The smallest first: those are the ones that must be compared.
     found.sort_by(|a, b| a.1.size.total_cmp(&b.1.size));
     for (_, trigger) in &found {
         events(Event::Trigger(trigger.clone()));
     }
+    let near = |(_, e): &&(Trigger, TriggerEvidence)| shape == Shape::Blend || e.p_value.is_none_or(|p| p <= NEAR);
+    let compared = found.iter().take(COMPARED).filter(near).count().max(SMALLEST).min(found.len());
     let comparisons: Vec<(usize, usize)> =
-        (0..COMPARED.min(found.len())).flat_map(|i| (0..known_clean.len()).map(move |r| (i, r))).collect();
+        (0..compared).flat_map(|i| (0..known_clean.len()).map(move |r| (i, r))).collect();
     let failure = failure.or_else(|| {
         let (seen, failure) = each(&comparisons, cores(), |&(i, r)| {
             let (label, model) = (found[i].1.label, &known_clean[r].classifier);
@@ -167,19 +180,29 @@ pub(super) fn begin<'a>(
     Ok(Hunt::new(&subject.suspect, &subject.split.search, Direction::all_to(label), how, seed)?)
 }
 
-/// The searches worth going on with, in the order of their labels: those whose label was `driven_far` above the others
-/// without any picture, then those that got furthest in some steps.
+/// Labels of `classes` that get a short search where `wanted` get a whole one: those with the largest margins. The infected
+/// label had the largest of all 43 in the three models of the zoo.
+fn worth_scouting(classes: usize, wanted: usize) -> usize {
+    classes.min((2 * wanted).max(classes / 4))
+}
+
+/// The searches worth going on with, in the order of their labels: those whose margin stands out, then those that got
+/// furthest in some steps.
 /// The shots do not choose them: where suspect and references are networks of different kinds all labels
 /// look alike to them, and the infected one can be left out.
 fn scouted<'a>(
-    hunts: Vec<Hunt<'a>>,
+    mut hunts: Vec<Hunt<'a>>,
     wanted: usize,
-    driven_far: impl Fn(usize) -> bool,
+    margins: &[Option<MarginEvidence>],
     kind: &Kind,
     subject: &Subject,
     steps: &Steps<'_>,
     monitor: &Monitor,
 ) -> Result<Vec<Hunt<'a>>, AuditError> {
+    // A label without a margin may have any.
+    let margin = |hunt: &Hunt<'_>| margins[hunt.direction().target].map_or(f32::INFINITY, |m| m.margin);
+    hunts.sort_by(|a, b| margin(b).total_cmp(&margin(a)));
+    hunts.truncate(worth_scouting(hunts.len(), wanted));
     let (done, failure) = each(hunts, cores(), |mut hunt| {
         // A hunt whose short search is kept stays at its beginning: what goes on with it takes these steps again.
         let far = subject.journal.once(&format!("{}-{}-short", kind.key, hunt.direction().target), || {
@@ -193,7 +216,7 @@ fn scouted<'a>(
         return Err(failure);
     }
     let mut hunts: Vec<(f32, Hunt<'a>)> = done.into_iter().flatten().collect();
-    let later = |hunt: &Hunt<'_>| !driven_far(hunt.direction().target);
+    let later = |hunt: &Hunt<'_>| !margins[hunt.direction().target].is_some_and(|m| stands_out(&m));
     hunts.sort_by(|a, b| later(&a.1).cmp(&later(&b.1)).then(a.0.total_cmp(&b.0)));
     hunts.truncate(wanted);
     hunts.sort_unstable_by_key(|(_, hunt)| hunt.direction());

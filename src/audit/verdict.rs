@@ -43,6 +43,8 @@ pub const FEWEST_PICTURES: usize = 20;
 #[derive(Debug, Clone)]
 pub(super) struct Examined {
     pub(super) pairs: PairsExamined,
+    /// Searches that were left before their end, because another label was far ahead.
+    pub(super) ended_early: usize,
     /// Whether somebody stopped it.
     pub(super) stopped: bool,
     /// Why nothing that needs pictures was done, where that is so.
@@ -297,6 +299,13 @@ pub(super) fn limits(
         limits.push(format!(
             "No trigger was searched for at {without_trigger} labels at which a short search did not stand out; a thorough audit \
              searches all"
+        ));
+    }
+    if examined.ended_early > 0 {
+        limits.push(format!(
+            "{} searches were ended early, since another label needed far less and proved it on held-back pictures; the sizes \
+             they came to are upper bounds. A thorough audit follows all to the end",
+            examined.ended_early
         ));
     }
     if images.held_out < 100 {

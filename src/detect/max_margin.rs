@@ -29,7 +29,7 @@ pub struct Ascent {
 impl Ascent {
     /// For an audit that also searches for triggers.
     pub fn quick() -> Self {
-        Self { points: 8, steps: 60, rate: 0.05, at_once: 64 }
+        Self { points: 6, steps: 40, rate: 0.05, at_once: 64 }
     }
 
     /// As many points as published.

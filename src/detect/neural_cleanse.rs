@@ -33,7 +33,7 @@ const PATIENCE: usize = 2;
 /// A smaller mask counts as progress when it is smaller by this share.
 const PROGRESS: f32 = 0.02;
 /// Below this many sizes an outlier test among labels says nothing.
-pub(super) const FEWEST_LABELS: usize = 8;
+pub(crate) const FEWEST_LABELS: usize = 8;
 /// Makes the median absolute deviation a standard deviation for normal data.
 const TO_SIGMA: f32 = 1.4826;
 
@@ -146,6 +146,11 @@ impl<'a> Hunt<'a> {
     /// What it searches.
     pub fn direction(&self) -> Direction {
         self.direction
+    }
+
+    /// Steps it has taken.
+    pub fn steps_taken(&self) -> usize {
+        self.steps
     }
 
     /// Steps it may still take.

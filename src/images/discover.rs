@@ -40,6 +40,8 @@ const NOISE: f32 = 0.005;
 const NOISE_ERRORS: f32 = 1.0;
 /// Factor by which its loss may exceed the best's.
 const NOISE_LOSS: f32 = 1.5;
+/// A loss below this only tells how large a model's numbers are: every answer is right and sure.
+const SURE: f32 = 0.01;
 /// Images on which the order of labels is examined when nothing else fits.
 const ORDER_IMAGES: usize = 1_000;
 const STAGE: &str = "Finding the preprocessing";
@@ -310,7 +312,8 @@ fn rank(list: &mut [Tried]) {
 /// Puts the simplest of those that cannot be told from the best in front. `list` is ranked.
 fn simplest_within_noise(list: &mut [Tried]) {
     let Some(best) = list.first() else { return };
-    let (accuracy, loss) = (best.accuracy - NOISE.min(NOISE_ERRORS * best.standard_error()), best.loss * NOISE_LOSS);
+    let accuracy = best.accuracy - NOISE.min(NOISE_ERRORS * best.standard_error());
+    let loss = (best.loss * NOISE_LOSS).max(SURE);
     let alike = |t: &Tried| t.accuracy >= accuracy && t.loss <= loss;
     let simplest = (0..list.len()).filter(|&i| alike(&list[i])).min_by_key(|&i| list[i].simplicity);
     if let Some(i) = simplest {

@@ -9,11 +9,11 @@ use crate::audit::{Finding, LabelFindings, Verdict};
 use crate::detect::MarginEvidence;
 
 /// Probability that any label of an honest model lies as far above the others.
-const RARE: f32 = 0.02;
+const RARE: f32 = 0.01;
 /// And at least so many times the usual margin.
 const FAR_ABOVE: f32 = 2.0;
 /// The farthest that a label of an honest model is known to have reached, in shares of the usual margin (docs/verdict.md).
-const SEEN: f32 = 2.4;
+const SEEN: f32 = 2.9;
 
 /// Whether the label is so far above the others that it has to be looked at.
 pub(in crate::audit) fn stands_out(m: &MarginEvidence) -> bool {
@@ -43,7 +43,7 @@ pub(super) fn instead(labels: &[LabelFindings]) -> Option<String> {
         .max_by(|a, b| a.1.times_usual.total_cmp(&b.1.times_usual))?;
     Some(format!(
         "Examined was only what needs no pictures: how far each label's output can be driven above all others. The farthest is \
-         {}, at {} of the usual distance; honest models have been seen to reach {}",
+         label {}, at {} of the usual distance; honest models have been seen to reach {}",
         called(label.label, &label.name),
         percent(margin.times_usual),
         percent(SEEN)
