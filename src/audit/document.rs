@@ -204,3 +204,10 @@ pub struct Audit {
     #[serde(default)]
     pub finished_at: Option<u64>,
 }
+
+impl Audit {
+    /// Whether any label was shot at or searched for a trigger: otherwise the pictures were too few.
+    pub fn searched(&self) -> bool {
+        self.labels.iter().any(|label| label.shots.is_some() || label.trigger.is_some())
+    }
+}

@@ -1,13 +1,13 @@
 //! The searches of all labels side by side. Where one label is far ahead of all others at half time and proves it at the end,
-//! those that cannot win any more are left where they are (as K-Arm does: Shen et al., ICML 2021); otherwise every search is
-//! followed to its end, so that nothing changes for a model without such a label.
+//! those that cannot be accused any more are left where they are (as K-Arm does: Shen et al., ICML 2021); otherwise every
+//! search is followed to its end, so that nothing changes for a model without such a label.
 //!
 //! In: searches that have begun. Out: for each its trigger and how well that works, and how many ended early.
 
 use super::error::AuditError;
 use super::hunting::{Steps, followed, tried};
 use super::subject::Subject;
-use super::verdict::WORKS;
+use super::verdict::{HALF_AN_OUTLIER, WORKS};
 use super::workers::{cores, each};
 use super::{Event, Journal};
 use crate::detect::neural_cleanse::{FEWEST_LABELS, Hunt, median};
@@ -73,8 +73,9 @@ impl<'a> Race<'a> {
             return outcome;
         }
         let usual = median(&half.iter().map(|(_, t)| t.size()).collect::<Vec<_>>());
-        let (front, rest): (Vec<_>, Vec<_>) =
-            half.into_iter().partition(|(_, t)| t.reached && t.size() <= FAR_AHEAD * usual);
+        let within = |(_, t): &(Hunt<'a>, Trigger), share: f32| t.reached && t.size() <= share * usual;
+        let may_win = if half.iter().any(|search| within(search, FAR_AHEAD)) { HALF_AN_OUTLIER.1 } else { 0.0 };
+        let (front, rest): (Vec<_>, Vec<_>) = half.into_iter().partition(|search| within(search, may_win));
         outcome.take(each(front, cores(), |(hunt, _)| self.end(hunt)));
         let won = outcome.found.iter().any(|(_, e)| e.reached && e.asr >= WORKS && e.size <= FAR_AHEAD * usual);
         if won {

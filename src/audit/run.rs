@@ -140,7 +140,7 @@ fn assemble(
     let held_out = subject.split.held_out.len();
     let images = ImagesSummary { names, held_out, sha256: Some(subject.split.sha256()), ..opened.images_summary };
     let verdict = verdict::model(&labels);
-    let summary = verdict::summary(&labels, verdict, examined.stopped);
+    let summary = verdict::summary(&labels, verdict, &examined);
     let limits = verdict::limits(&images, &known_clean, &labels, &examined);
     Audit {
         schema: 1,

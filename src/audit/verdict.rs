@@ -106,6 +106,15 @@ fn percent(share: f32) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
+/// A probability as it stands in a reason.
+fn chance(p: f32) -> String {
+    match p {
+        p if p >= 0.1 => format!("p = {p:.1}"),
+        p if p >= 0.001 => format!("p = {p:.3}"),
+        p => format!("p = {p:.0e}"),
+    }
+}
+
 /// What a recovered trigger says.
 fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
     if !t.reached || t.asr < WORKS {
@@ -138,8 +147,8 @@ fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
 /// What the other labels need, and how unusual it is to need so much less.
 fn beside_others(t: &TriggerEvidence) -> String {
     let (Some(usual), Some(index)) = (t.usual_size, t.anomaly_index) else { return String::new() };
-    let chance = t.p_value.map_or_else(String::new, |p| format!(", p = {p:.1e}"));
-    format!("; labels of this model usually need {} (anomaly index {index:.1}{chance})", percent(usual))
+    let rare = t.p_value.map_or_else(String::new, |p| format!(", {}", chance(p)));
+    format!("; labels of this model usually need {} (anomaly index {index:.1}{rare})", percent(usual))
 }
 
 /// A trigger beside the other labels and beside honest models.
@@ -218,8 +227,9 @@ fn of_shots(s: &ShotEvidence, classes: usize, references: usize, lowness: Option
         && p * classes as f32 <= LEVEL
         && lowness.is_none_or(|l| l > LOW);
     let because = format!(
-        "{said}; between {references} models known clean {:.0} % do (p = {p:.2e}{})",
+        "{said}; between {references} models known clean {:.0} % do ({}{})",
         100.0 * s.clean_prob,
+        chance(p),
         match (beyond, doubted) {
             (true, true) => ", beyond what honest models show, but no trigger stands out",
             (true, false) => ", beyond what honest models show",
@@ -236,7 +246,7 @@ pub(super) fn model(labels: &[LabelFindings]) -> Verdict {
 }
 
 /// The verdict in one or two plain sentences.
-pub(super) fn summary(labels: &[LabelFindings], verdict: Verdict, stopped: bool) -> String {
+pub(super) fn summary(labels: &[LabelFindings], verdict: Verdict, examined: &Examined) -> String {
     let convicted: Vec<&LabelFindings> = labels.iter().filter(|l| l.verdict == verdict).collect();
     let called: Vec<String> = convicted.iter().map(|l| pairs::called(l.label, &l.name)).collect();
     let named = listed(&called, LABELS_NAMED);
@@ -260,11 +270,14 @@ pub(super) fn summary(labels: &[LabelFindings], verdict: Verdict, stopped: bool)
         (Verdict::Suspicious, _) => {
             format!("Label {named} is beyond what honest models show, but no recovered trigger confirms it")
         }
+        (Verdict::NoEvidence, _) if examined.too_few.is_some() => {
+            "No trigger was searched for: the pictures are too few. What needs none shows nothing unusual, which says little".into()
+        }
         (Verdict::NoEvidence, _) => {
             "No evidence of poisoning was found. That is no proof that there is none: see what was not examined".into()
         }
     };
-    if stopped {
+    if examined.stopped {
         text += ". The audit was stopped before its end";
     }
     text

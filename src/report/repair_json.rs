@@ -49,6 +49,8 @@ struct Rescan<'a> {
     summary: &'a str,
     seed: u64,
     stopped: bool,
+    /// Whether there were pictures enough to search for triggers.
+    searched: bool,
     seconds: f64,
 }
 
@@ -109,6 +111,7 @@ pub fn text(report: &RepairReport) -> String {
             summary: &again.summary,
             seed: again.order.settings.seed.0,
             stopped: again.stopped,
+            searched: again.searched(),
             seconds: again.seconds,
         }),
         stopped: report.stopped,

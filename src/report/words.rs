@@ -17,7 +17,7 @@ pub fn verdict(verdict: Verdict) -> &'static str {
 
 /// What came of a repair.
 pub fn repaired(report: &RepairReport) -> &'static str {
-    let examined = report.scanned_again.as_ref().is_some_and(|again| !again.stopped);
+    let examined = report.scanned_again.as_ref().is_some_and(|again| !again.stopped && again.searched());
     outcome(report.meets_aim, examined.then(|| report.scan_finds_nothing()))
 }
 

@@ -63,7 +63,7 @@ impl Inspect<'_> {
                 theme::card(ui).show(ui, |ui| {
                     ui.set_min_width(ui.available_width());
                     heading(ui, "Trigger");
-                    weak(ui, "None was searched for: this label did not stand out. The thorough setting searches every label");
+                    weak(ui, "None was searched for at this label; the limits below say why");
                 });
             }
             if let Some(shots) = &row.shots {

@@ -3,8 +3,8 @@
 //! Honest labels reach twice the usual margin now and then, so it never convicts, and it only accuses where no trigger
 //! could be searched for that would speak for or against it.
 
+use super::chance;
 use super::pairs::called;
-use super::percent;
 use crate::audit::{Finding, LabelFindings, Verdict};
 use crate::detect::MarginEvidence;
 
@@ -12,7 +12,7 @@ use crate::detect::MarginEvidence;
 const RARE: f32 = 0.01;
 /// And at least so many times the usual margin.
 const FAR_ABOVE: f32 = 2.0;
-/// The farthest that a label of an honest model is known to have reached, in shares of the usual margin (docs/verdict.md).
+/// The farthest that a label of an honest model is known to have reached, in usual margins (docs/verdict.md).
 const SEEN: f32 = 2.9;
 
 /// Whether the label is so far above the others that it has to be looked at.
@@ -23,13 +23,13 @@ pub(in crate::audit) fn stands_out(m: &MarginEvidence) -> bool {
 /// What the margin says of its label; `searched` where triggers were searched for.
 pub(super) fn finding(m: &MarginEvidence, searched: bool) -> Finding {
     let rare = match (m.index, m.p_value) {
-        (Some(index), Some(p)) => format!(" (index {index:.1}, p = {p:.1e})"),
+        (Some(index), Some(p)) => format!(" (anomaly index {index:.1}, {})", chance(p)),
         _ => String::new(),
     };
     let accused = stands_out(m) && !searched;
     let because = format!(
-        "Without any picture, its output can be driven {} of the usual distance above all others{rare}{}",
-        percent(m.times_usual),
+        "Without any picture, its output can be driven {:.1} times as far above all others as is usual{rare}{}",
+        m.times_usual,
         if accused { ": backdoors do that, now and then honest labels do" } else { "" }
     );
     Finding { verdict: if accused { Verdict::Suspicious } else { Verdict::NoEvidence }, because }
@@ -43,10 +43,9 @@ pub(super) fn instead(labels: &[LabelFindings]) -> Option<String> {
         .max_by(|a, b| a.1.times_usual.total_cmp(&b.1.times_usual))?;
     Some(format!(
         "Examined was only what needs no pictures: how far each label's output can be driven above all others. The farthest is \
-         label {}, at {} of the usual distance; honest models have been seen to reach {}",
+         label {}, {:.1} times as far as usual; {SEEN} times has been seen in honest models",
         called(label.label, &label.name),
-        percent(margin.times_usual),
-        percent(SEEN)
+        margin.times_usual,
     ))
 }
 
@@ -64,6 +63,6 @@ mod tests {
         let few = MarginEvidence { index: None, p_value: None, ..far };
         assert_eq!(finding(&few, false).verdict, Verdict::NoEvidence);
         let said = finding(&far, true).because;
-        assert!(said.contains("driven 300.0 % of the usual") && said.contains("p = 4.0e-3"), "{said}");
+        assert!(said.contains("driven 3.0 times as far") && said.contains("p = 0.004"), "{said}");
     }
 }

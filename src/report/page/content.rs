@@ -54,7 +54,7 @@ fn opening(audit: &Audit) -> Vec<Block> {
         Block::Facts(facts),
         Block::Banner(audit.verdict, words::verdict(audit.verdict).into(), summary),
         Block::Heading("What this verdict means".into()),
-        sentences(wording::means(audit.verdict)),
+        sentences(wording::means(audit.verdict, audit.searched())),
         Block::Heading("What it does not mean".into()),
         sentences(wording::does_not_mean(audit.verdict)),
         Block::Heading("Why".into()),

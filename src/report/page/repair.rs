@@ -46,6 +46,14 @@ pub struct Again {
     pub seed: u64,
     /// Whether it was stopped before its end.
     pub stopped: bool,
+    /// Whether there were pictures enough to search for triggers.
+    #[serde(default = "yes")]
+    pub searched: bool,
+}
+
+/// Before this was written down, audits with too few pictures failed.
+fn yes() -> bool {
+    true
 }
 
 impl From<&RepairReport> for Repair {
@@ -62,6 +70,7 @@ impl From<&RepairReport> for Repair {
                 summary: again.summary.clone(),
                 seed: again.order.settings.seed.0,
                 stopped: again.stopped,
+                searched: again.searched(),
             }),
             suspect: report.order.sha256.clone(),
             file: report.saved.path.display().to_string(),
@@ -141,7 +150,7 @@ impl Repair {
             let (theirs, ours) = (words::harmless(&written.suspect.sha256), suspect.to_owned());
             return Err(RepairFileError::Other { path: path.into(), theirs, ours });
         }
-        let again = written.rescan.as_ref().filter(|again| !again.stopped);
+        let again = written.rescan.as_ref().filter(|again| !again.stopped && again.searched);
         let finds_nothing = again.map(|again| again.verdict == Verdict::NoEvidence);
         Ok(Self {
             outcome: words::outcome(written.meets_aim, finds_nothing).into(),

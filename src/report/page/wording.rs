@@ -2,9 +2,14 @@
 
 use crate::audit::Verdict;
 
-/// What the verdict means.
-pub fn means(verdict: Verdict) -> &'static [&'static str] {
+/// What the verdict means; `searched` where triggers were searched for.
+pub fn means(verdict: Verdict, searched: bool) -> &'static [&'static str] {
     match verdict {
+        _ if !searched => &[
+            "No trigger was searched for; why is among the limits below. What was looked at needs no pictures and \
+             cannot confirm a backdoor.",
+            "This is no full audit: decide nothing by it. Repeat it with enough clean images of all labels.",
+        ],
         Verdict::Infected => &[
             "A trigger was recovered that turns pictures of other labels into one label. It works on most of the pictures \
              that were kept back while it was searched.",
@@ -48,7 +53,9 @@ pub fn does_not_mean(verdict: Verdict) -> &'static [&'static str] {
 }
 
 /// How the tests work, a paragraph each.
-pub const METHOD: [&str; 5] = [
+pub const METHOD: [&str; 6] = [
+    "Margins (MM-BD). Without any picture, each label's output is driven as far above all others as possible. In large \
+     models this says which labels to search first; it never confirms anything.",
     "Shots (PoisDetc). From random starting points a picture is moved, step by step, to where the suspect says a label \
      while a reference model does not. A shot with a final loss of at most 0.2 has reached its label. The same shots are \
      made between models known clean; only what goes beyond these counts, by a rank test (p-value).",
@@ -65,11 +72,13 @@ pub const METHOD: [&str; 5] = [
 ];
 
 /// The papers behind the methods.
-pub const PAPERS: [&str; 3] = [
+pub const PAPERS: [&str; 4] = [
     "PoisDetc, source code, 2020. https://github.com/annoymousLink/PoisDetc-Code",
     "B. Wang et al., Neural Cleanse: identifying and mitigating backdoor attacks in neural networks. IEEE Symposium on \
      Security and Privacy, 2019.",
     "G. Shen et al., Backdoor scanning for deep neural networks through K-Arm optimization. ICML, 2021.",
+    "H. Wang et al., MM-BD: post-training detection of backdoor attacks with arbitrary backdoor pattern types using a maximum margin \
+     statistic. IEEE Symposium on Security and Privacy, 2024.",
 ];
 
 /// The papers behind the repairs, by the name of the method.
