@@ -14,7 +14,7 @@ pub fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Open => "Opening",
         Phase::Preprocessing => "Finding the preprocessing",
-        Phase::Margins => "Driving the logits apart",
+        Phase::Margins => "Testing what needs no pictures",
         Phase::References => "Preparing reference models",
         Phase::Shots => "Detecting",
         Phase::Triggers => "Recovering triggers",

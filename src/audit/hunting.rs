@@ -45,13 +45,24 @@ pub(super) fn farness(hunt: &Hunt<'_>) -> f32 {
 
 /// What a search ends with; `told` gets the steps it no longer has to take.
 pub(super) fn followed(mut hunt: Hunt<'_>, told: impl Fn(usize), monitor: &Monitor) -> Result<Trigger, AuditError> {
-    while !hunt.is_over() {
-        let before = hunt.steps_left();
-        hunt.advance(TOLD_EVERY, monitor)?;
-        told(before - hunt.steps_left());
-    }
+    let so_far = taken_to(usize::MAX, &mut hunt, &told, monitor)?;
     // Those it did not need.
     told(hunt.steps_left());
+    Ok(so_far)
+}
+
+/// What a search has found after `steps` steps at most; `told` gets those it takes.
+pub(super) fn taken_to(
+    steps: usize,
+    hunt: &mut Hunt<'_>,
+    told: &impl Fn(usize),
+    monitor: &Monitor,
+) -> Result<Trigger, AuditError> {
+    while hunt.steps_taken() < steps && !hunt.is_over() {
+        let before = hunt.steps_taken();
+        hunt.advance(TOLD_EVERY.min(steps - before), monitor)?;
+        told(hunt.steps_taken() - before);
+    }
     Ok(hunt.trigger().ok_or(DetectError::NoImages { label: hunt.direction().target })?)
 }
 

@@ -5,13 +5,13 @@
 //! In: searches that have begun. Out: for each its trigger and how well that works, and how many ended early.
 
 use super::error::AuditError;
-use super::hunting::{Steps, followed, tried};
+use super::hunting::{Steps, followed, taken_to, tried};
 use super::subject::Subject;
 use super::verdict::{HALF_AN_OUTLIER, WORKS};
 use super::workers::{cores, each};
 use super::{Event, Journal};
 use crate::detect::neural_cleanse::{FEWEST_LABELS, Hunt, median};
-use crate::detect::{DetectError, Trigger, TriggerEvidence};
+use crate::detect::{Trigger, TriggerEvidence};
 use crate::images::ImageSet;
 use crate::progress::Monitor;
 
@@ -69,7 +69,6 @@ impl<'a> Race<'a> {
         let half: Vec<(Hunt<'a>, Trigger)> = half.into_iter().flatten().collect();
         let mut outcome = Outcome { failure, ..Outcome::default() };
         if outcome.failure.is_some() {
-            outcome.take(each(half, cores(), |(_, so_far)| self.found(so_far)));
             return outcome;
         }
         let usual = median(&half.iter().map(|(_, t)| t.size()).collect::<Vec<_>>());
@@ -99,10 +98,7 @@ impl<'a> Race<'a> {
     fn half(&self, mut hunt: Hunt<'a>) -> Result<(Hunt<'a>, Trigger), AuditError> {
         let target = hunt.direction().target;
         let so_far = self.journal().trigger(&format!("{}-{target}-half", self.key), &self.subject.device, || {
-            let taken = hunt.steps_taken();
-            hunt.advance(HALF.saturating_sub(taken), self.monitor)?;
-            self.steps.add(hunt.steps_taken() - taken, self.stage);
-            Ok(hunt.trigger().ok_or(DetectError::NoImages { label: target })?)
+            taken_to(HALF, &mut hunt, &|n| self.steps.add(n, self.stage), self.monitor)
         })?;
         Ok((hunt, so_far))
     }

@@ -14,6 +14,9 @@ use crate::detect::{Shape, TriggerEvidence};
 use egui::{Align, Button, CursorIcon, Frame, Label, Layout, Margin, RichText, Sense, Ui, vec2};
 use egui_extras::{Column, TableBuilder, TableRow};
 
+/// Points below which the plot's legend does not fit beside its buttons.
+const LEGEND_BESIDE_BUTTONS: f32 = 800.0;
+
 /// Height of a row of the table.
 const ROW: f32 = 34.0;
 
@@ -155,7 +158,9 @@ impl Detect {
             return;
         }
         let plot = (ui.available_height() * 0.36).clamp(150.0, 300.0);
-        let table = (ui.available_height() - plot - 56.0).max(120.0);
+        // The legend gets a line of its own where it would run under the buttons.
+        let narrow = ui.available_width() < LEGEND_BESIDE_BUTTONS;
+        let table = (ui.available_height() - plot - if narrow { 78.0 } else { 56.0 }).max(120.0);
         Frame::NONE.show(ui, |ui| {
             ui.set_height(table);
             self.table(ui, shown.known, pictures, commands);
@@ -163,7 +168,9 @@ impl Detect {
         ui.horizontal(|ui| {
             ui.label(RichText::new("Losses of all shots").text_style(theme::strong()));
             ui.add_space(10.0);
-            legend(ui);
+            if !narrow {
+                legend(ui);
+            }
             if shown.audit.is_some() {
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     plot_button(ui, commands);
@@ -174,6 +181,13 @@ impl Detect {
                 });
             }
         });
+        if shown.audit.is_some_and(|audit| !audit.searched()) {
+            weak(ui, "No shot was made and no trigger searched for; the limits at each label say why");
+            return;
+        }
+        if narrow {
+            ui.horizontal(legend);
+        }
         if let Some(label) = (LossPlot { rows: &shown.known.rows, height: plot }).ui(ui) {
             commands.send(Command::Inspect(label));
         }

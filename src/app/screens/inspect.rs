@@ -22,6 +22,22 @@ const NUMBERS: f32 = 290.0;
 /// Width of a real picture on the screen, in points.
 const SIDE: f32 = 104.0;
 
+/// Points below which the label's name gets a line of its own.
+const TITLE_BESIDE_BUTTONS: f32 = 820.0;
+
+/// The label and its verdict.
+fn title(ui: &mut Ui, row: &Row) {
+    let title = RichText::new(format!("Label {}", row.title())).text_style(theme::title());
+    let room = ui.available_width() - if row.verdict.is_some() { BADGE } else { 0.0 };
+    ui.scope(|ui| {
+        ui.set_max_width(room);
+        ui.add(Label::new(title).truncate());
+    });
+    if let Some(verdict) = row.verdict {
+        badge(ui, verdict);
+    }
+}
+
 /// What the screen shows.
 pub struct Inspect<'a> {
     /// All labels so far.
@@ -76,6 +92,10 @@ impl Inspect<'_> {
     }
 
     fn choose(&self, ui: &mut Ui, row: &Row, commands: &mut Commands) {
+        let narrow = ui.available_width() < TITLE_BESIDE_BUTTONS;
+        if narrow {
+            ui.horizontal(|ui| title(ui, row));
+        }
         let row_of_buttons = egui::vec2(ui.available_width(), 34.0);
         ui.allocate_ui_with_layout(row_of_buttons, Layout::right_to_left(Align::Center), |ui| {
             let at = self.known.rows.iter().position(|r| r.label == row.label).unwrap_or(0);
@@ -98,17 +118,9 @@ impl Inspect<'_> {
             self.beside(ui, row, commands);
             let before = at.checked_sub(1).and_then(|i| self.known.rows.get(i));
             self.step(ui, "Previous", "Previous label", before, commands);
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let title = RichText::new(format!("Label {}", row.title())).text_style(theme::title());
-                let room = ui.available_width() - if row.verdict.is_some() { BADGE } else { 0.0 };
-                ui.scope(|ui| {
-                    ui.set_max_width(room);
-                    ui.add(Label::new(title).truncate());
-                });
-                if let Some(verdict) = row.verdict {
-                    badge(ui, verdict);
-                }
-            });
+            if !narrow {
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| title(ui, row));
+            }
         });
     }
 
