@@ -6,7 +6,7 @@
 //! features reach, whatever the trigger looks like. Never decides.
 
 use super::DetectError;
-use super::poisdetc::gradient_of;
+use super::gradient::gradient_of;
 use crate::model::Classifier;
 use crate::progress::Monitor;
 use crate::tensor::{Adam, Seed};

@@ -5,6 +5,7 @@ pub mod activation_clustering;
 mod error;
 mod evidence;
 pub mod fixed_mark;
+mod gradient;
 pub mod max_margin;
 pub mod neural_cleanse;
 mod outlier;

@@ -9,6 +9,7 @@
 //! Never decides: [`published_rule`] is the original threshold, a number to show beside others.
 
 use super::DetectError;
+use super::gradient::gradient_of;
 use crate::model::Classifier;
 use crate::progress::Monitor;
 use crate::tensor::{Adam, Random, cross_entropy, squash};
@@ -333,12 +334,6 @@ fn to_tanh_space(pixels: &Tensor) -> candle_core::Result<Tensor> {
     // artanh(y) = ln((1 + y) / (1 - y)) / 2, in double precision: single loses the edge of the range.
     let y = pixels.to_dtype(candle_core::DType::F64)?.affine(2.0 * EDGE, -EDGE)?;
     ((y.affine(1.0, 1.0)? / y.affine(-1.0, 1.0)?)?.log()? * 0.5)?.to_dtype(pixels.dtype())
-}
-
-/// Gradient of the sum of `loss` with respect to `var`.
-pub(super) fn gradient_of(loss: &Tensor, var: &Var) -> Result<Tensor, DetectError> {
-    let mut gradients = loss.sum_all()?.backward()?;
-    gradients.remove(var).ok_or(DetectError::NoGradient)
 }
 
 #[cfg(test)]
