@@ -210,4 +210,9 @@ impl Audit {
     pub fn searched(&self) -> bool {
         self.labels.iter().any(|label| label.shots.is_some() || label.trigger.is_some())
     }
+
+    /// Whether it came to its end with pictures enough to find something: only then has it found nothing where it says so.
+    pub fn is_complete(&self) -> bool {
+        !self.stopped && self.searched()
+    }
 }

@@ -62,13 +62,12 @@ fn compared(margins: &[(usize, f32)]) -> Vec<MarginEvidence> {
     // The test looks for what lies below: the reciprocal of a large margin is small.
     let logarithms: Vec<f32> = values.iter().map(|m| -m.max(f32::MIN_POSITIVE).ln()).collect();
     let beside = outliers(&logarithms, Spread::MARGIN);
-    let number = margins.len() as f32;
     let of = |(&(label, margin), outlier): (&(usize, f32), Option<Outlier>)| MarginEvidence {
         label,
         margin,
         times_usual: margin / usual,
         index: outlier.map(|o| o.index),
-        p_value: outlier.map(|o| (o.p * number).min(1.0)),
+        p_value: outlier.map(|o| o.p_of_any(margins.len())),
     };
     margins.iter().zip(beside).map(of).collect()
 }

@@ -189,8 +189,6 @@ impl RepairReport {
 
     /// Whether the second audit came to its end and found nothing.
     pub fn scan_finds_nothing(&self) -> bool {
-        self.scanned_again
-            .as_ref()
-            .is_some_and(|again| again.verdict == Verdict::NoEvidence && again.searched() && !again.stopped)
+        self.scanned_again.as_ref().is_some_and(|again| again.is_complete() && again.verdict == Verdict::NoEvidence)
     }
 }

@@ -230,10 +230,10 @@ fn scouted<'a>(
 fn find_outliers(found: &mut [(Trigger, TriggerEvidence)], honest: Spread) {
     let sizes: Vec<f32> = found.iter().map(|(t, _)| size_of(t)).collect();
     let logarithms: Vec<f32> = sizes.iter().map(|s| s.max(f32::MIN_POSITIVE).ln()).collect();
-    let (usual, searched) = (median(&sizes), sizes.len() as f32);
+    let usual = median(&sizes);
     for ((_, evidence), outlier) in found.iter_mut().zip(outliers(&logarithms, honest)) {
         evidence.anomaly_index = outlier.map(|o| o.index);
-        evidence.p_value = outlier.map(|o| (o.p * searched).min(1.0));
+        evidence.p_value = outlier.map(|o| o.p_of_any(sizes.len()));
         evidence.usual_size = outlier.map(|_| usual);
     }
 }

@@ -37,6 +37,13 @@ pub struct Outlier {
     pub p: f32,
 }
 
+impl Outlier {
+    /// Probability that any of `labels` honest labels lies as far below, in `[0, 1]` (Bonferroni).
+    pub fn p_of_any(&self, labels: usize) -> f32 {
+        (self.p * labels as f32).min(1.0)
+    }
+}
+
 /// Each of the `logarithms` among all of them; `None` where there are too few.
 pub fn outliers(logarithms: &[f32], honest: Spread) -> Vec<Option<Outlier>> {
     let n = logarithms.len();

@@ -1,7 +1,7 @@
 //! How verdicts and numbers are said, the same on screen, in the terminal and in reports.
 
-use crate::audit::Verdict;
 use crate::audit::repairing::RepairReport;
+use crate::audit::{Audit, Verdict};
 use crate::detect::{Shape, TriggerEvidence};
 use crate::model::{ChannelOrder, Format, InputLayout, InputSpec, Preprocessing};
 use crate::repair::{Measured, Stamp};
@@ -17,7 +17,7 @@ pub fn verdict(verdict: Verdict) -> &'static str {
 
 /// What came of a repair.
 pub fn repaired(report: &RepairReport) -> &'static str {
-    let examined = report.scanned_again.as_ref().is_some_and(|again| !again.stopped && again.searched());
+    let examined = report.scanned_again.as_ref().is_some_and(Audit::is_complete);
     outcome(report.meets_aim, examined.then(|| report.scan_finds_nothing()))
 }
 
