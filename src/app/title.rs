@@ -1,5 +1,5 @@
-//! What the window is called, and the sign it gives when long work ends while nobody looks: its entry in the system's
-//! bar shows how far the work is and then what came of it, and asks for attention.
+//! What the window is called, and the signs it gives when long work ends while nobody looks: its entry in the system's
+//! bar shows how far the work is and then what came of it, and asks for attention; the desktop shows a notice.
 
 use super::{App, words};
 use egui::{Context, UserAttentionType, ViewportCommand};
@@ -26,10 +26,12 @@ impl App {
             (Some(work), _) => format!("{:.0} % {} - {NAME}", (100.0_f32 * work.fraction).floor(), work.name),
             (None, None) => return,
             (None, Some(ended)) => {
+                let came_of = self.came_of(&ended);
                 if !ctx.input(|input| input.viewport().focused.unwrap_or(true)) {
                     ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Informational));
+                    show_notice(came_of.clone());
                 }
-                format!("{} - {NAME}", self.came_of(&ended))
+                format!("{came_of} - {NAME}")
             }
         };
         if title != self.title {
@@ -46,4 +48,14 @@ impl App {
             None => format!("{}: ended", ended.name),
         }
     }
+}
+
+/// Asks the desktop to show what came of the work. Not every desktop can, and some answer late: nothing waits for it.
+fn show_notice(came_of: String) {
+    std::thread::spawn(move || {
+        let shown = notify_rust::Notification::new().appname(NAME).icon("poisdetc").summary(&came_of).show();
+        if let Err(why) = shown {
+            log::debug!("the desktop shows no notices: {why}");
+        }
+    });
 }
