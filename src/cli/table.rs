@@ -121,7 +121,7 @@ fn row(label: &LabelFindings) -> Vec<String> {
         }),
         trigger(words::works_on),
         trigger(words::size),
-        trigger(|t| t.anomaly_index.map_or("-".into(), |index| format!("{index:.1}"))),
+        trigger(|t| t.anomaly_index.map_or("-".into(), words::index)),
     ]
 }
 

@@ -75,6 +75,12 @@ pub fn number(value: f32) -> String {
     }
 }
 
+/// An anomaly index: "3.5"; what rounds to nothing has no sign.
+pub fn index(value: f32) -> String {
+    // Adding 0 takes the sign of -0 away.
+    format!("{:.1}", (10.0 * value).round() / 10.0 + 0.0)
+}
+
 /// What a trigger works on: "98.1 %" of all pictures it is meant for, or "98.1 % of 4" where these are of one label.
 pub fn works_on(trigger: &TriggerEvidence) -> String {
     let share = percent(trigger.asr);
@@ -193,6 +199,11 @@ mod tests {
     fn times_are_said_as_people_say_them() {
         let said: Vec<_> = [0.42, 9.96, 59.4, 80.0, 7510.0, f64::NAN, -1.0].map(duration).into();
         assert_eq!(said, ["0.4 s", "10 s", "59 s", "1 min 20 s", "2 h 5 min", "unknown", "unknown"]);
+    }
+
+    #[test]
+    fn an_index_of_nothing_has_no_sign() {
+        assert_eq!([-0.04, 0.0, 3.456, -1.26].map(index), ["0.0", "0.0", "3.5", "-1.3"]);
     }
 
     #[test]

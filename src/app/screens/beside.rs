@@ -53,7 +53,7 @@ fn one(ui: &mut Ui, row: &Row, pictures: &mut Pictures) {
         explained(ui, "Works on", &works, "Attack success rate on held-back pictures of other labels");
         let size = found.map_or_else(dash, words::size);
         explained(ui, "Size", &size, "Share of the picture it covers, or how strong a faint pattern is");
-        let anomaly = found.and_then(|f| f.anomaly_index).map_or_else(dash, |a| format!("{a:.1}"));
+        let anomaly = found.and_then(|f| f.anomaly_index).map_or_else(dash, words::index);
         explained(
             ui,
             "Anomaly index",

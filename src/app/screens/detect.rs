@@ -399,7 +399,7 @@ fn cells(table_row: &mut TableRow<'_, '_>, row: &Row, dots: bool, pictures: &mut
     });
     table_row.col(|ui| number(ui, trigger_found.map(words::works_on), By::WorksOn));
     table_row.col(|ui| number(ui, trigger_found.map(words::size), By::Size));
-    table_row.col(|ui| number(ui, trigger_found.and_then(|t| t.anomaly_index).map(|a| format!("{a:.1}")), By::Anomaly));
+    table_row.col(|ui| number(ui, trigger_found.and_then(|t| t.anomaly_index).map(words::index), By::Anomaly));
     table_row.col(|ui| number(ui, trigger_found.and_then(|t| t.p_value).map(words::number), By::PValue));
 }
 

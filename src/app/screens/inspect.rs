@@ -369,7 +369,7 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
         explained(ui, "Size", &words::percent(found.size), "Share of the picture's area that the trigger covers");
         explained(ui, "Pixels", &format!("{:.1}", found.l1), "Sum of the mask: how many whole pixels that would be");
     }
-    let anomaly = found.anomaly_index.map_or_else(|| "too few labels".into(), |a| format!("{a:.1}"));
+    let anomaly = found.anomaly_index.map_or_else(|| "too few labels".into(), words::index);
     explained(
         ui,
         "Anomaly index",

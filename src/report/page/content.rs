@@ -150,7 +150,7 @@ fn row(label: &LabelFindings) -> Vec<Cell> {
         shots(&lowest).into(),
         trigger.map_or_else(dash, words::works_on).into(),
         trigger.map_or_else(dash, words::size).into(),
-        trigger.and_then(|t| t.anomaly_index).map_or_else(dash, |index| format!("{index:.1}")).into(),
+        trigger.and_then(|t| t.anomaly_index).map_or_else(dash, words::index).into(),
         trigger.and_then(|t| t.p_value).map_or_else(dash, words::number).into(),
     ]
 }
