@@ -59,6 +59,8 @@ fn an_audit_that_was_cut_off_goes_on_and_says_the_same() {
         "{kept:?}"
     );
 
+    assert!(kept.iter().any(|name| name.ends_with(".unfinished.json")), "the searches in hand are not kept: {kept:?}");
+
     let stages = Mutex::new(Vec::new());
     let resumed = run_kept(&order, &journal, &Monitor::silent(), &|event| {
         if let Event::Progress { stage, .. } = event {
@@ -67,6 +69,8 @@ fn an_audit_that_was_cut_off_goes_on_and_says_the_same() {
     })
     .unwrap();
     assert!(said(&resumed) == said(&whole), "the resumed audit says something else");
+    let left: Vec<String> = pieces(folder.path()).into_iter().filter(|name| name.contains("unfinished")).collect();
+    assert!(left.is_empty(), "{left:?}");
     let stages = stages.into_inner().unwrap();
     assert!(!stages.iter().any(|stage| stage.starts_with("Training")), "the reference was trained again");
 

@@ -2,10 +2,10 @@
 //! need not carry its tensors.
 
 use super::error::AuditError;
-use super::hunting::followed;
+use super::hunting::Following;
 use super::subject::Subject;
 use super::workers::{cores, each};
-use super::{Settings, pairs, triggers};
+use super::{Journal, Settings, pairs, triggers};
 use crate::detect::{Direction, Shape, Trigger};
 use crate::progress::Monitor;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,11 +29,11 @@ pub(super) fn again(
     let (found, failure) = each(targets, cores(), |target| {
         let moved = |n| told((done.fetch_add(n, Ordering::Relaxed) + n) as f32 / total as f32);
         let direction = target.0;
-        let hunt = match direction.source {
+        let mut hunt = match direction.source {
             Some(_) => pairs::begin(subject, direction, how(target), settings.seed)?,
             None => triggers::begin(subject, direction.target, how(target), settings.seed)?,
         };
-        followed(hunt, moved, monitor)
+        Following::new(&mut hunt, Journal::none().checkpoint(""), &moved, monitor)?.to_the_end()
     });
     failure.map_or_else(|| Ok(found.into_iter().flatten().collect()), Err)
 }

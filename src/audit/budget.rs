@@ -1,13 +1,25 @@
-//! How many pictures may be computed at once without taking more memory than was allowed.
+//! How much is computed at once: no more than memory allows, and no piece so long that losing it would hurt.
 //!
 //! In: what the models that work together take for one picture, the memory budget, the number of workers. Out: pictures
-//! a batch.
+//! or labels a batch.
 
 use super::workers::cores;
 
 /// Pictures that each worker may compute at once where one takes `bytes`, at least one.
 pub(super) fn pictures_at_once(bytes: usize, budget: usize) -> usize {
     (budget / cores() / bytes.max(1)).max(1)
+}
+
+/// Labels whose points are driven together: small networks need many points to be kept busy.
+const LABELS_TOGETHER: usize = 4;
+/// A network that takes so much for a picture is busy with the points of one label, and takes many seconds for those of four,
+/// which would be lost where an audit is cut off.
+const LARGE: usize = 8 << 20;
+
+/// Labels whose points are driven in one piece of work, where one picture takes `bytes`. What comes of a label does not
+/// depend on it.
+pub(super) fn labels_at_once(bytes: usize) -> usize {
+    if bytes < LARGE { LABELS_TOGETHER } else { 1 }
 }
 
 #[cfg(test)]

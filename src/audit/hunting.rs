@@ -3,6 +3,7 @@
 
 use super::Phase;
 use super::error::AuditError;
+use super::journal::Checkpoint;
 use super::pace::Pace;
 use crate::detect::neural_cleanse::{Hunt, attack_success};
 use crate::detect::{DetectError, Trigger, TriggerEvidence};
@@ -11,8 +12,8 @@ use crate::model::Classifier;
 use crate::progress::Monitor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Steps after which a search tells how far it is.
-const TOLD_EVERY: usize = 16;
+/// Steps after which a search tells how far it is, and may keep it.
+const TOLD_EVERY: usize = 4;
 /// Held-back images a trigger is tried on at most.
 pub(super) const TRIED_ON: usize = 1000;
 /// Pictures shown with and without the trigger.
@@ -43,27 +44,75 @@ pub(super) fn farness(hunt: &Hunt<'_>) -> f32 {
     hunt.trigger().map_or(2.0, |t| if t.reached { t.size() } else { 2.0 - t.asr_search })
 }
 
-/// What a search ends with; `told` gets the steps it no longer has to take.
-pub(super) fn followed(mut hunt: Hunt<'_>, told: impl Fn(usize), monitor: &Monitor) -> Result<Trigger, AuditError> {
-    let so_far = taken_to(usize::MAX, &mut hunt, &told, monitor)?;
-    // Those it did not need.
-    told(hunt.steps_left());
-    Ok(so_far)
+/// A search that is followed, and goes on from where it had come to if it was cut off.
+pub(super) struct Following<'f, 'a> {
+    hunt: &'f mut Hunt<'a>,
+    checkpoint: Checkpoint,
+    /// Gets the steps that are through.
+    told: &'f dyn Fn(usize),
+    monitor: &'f Monitor,
 }
 
-/// What a search has found after `steps` steps at most; `told` gets those it takes.
-pub(super) fn taken_to(
-    steps: usize,
-    hunt: &mut Hunt<'_>,
-    told: &impl Fn(usize),
-    monitor: &Monitor,
-) -> Result<Trigger, AuditError> {
-    while hunt.steps_taken() < steps && !hunt.is_over() {
-        let before = hunt.steps_taken();
-        hunt.advance(TOLD_EVERY.min(steps - before), monitor)?;
-        told(hunt.steps_taken() - before);
+impl<'f, 'a> Following<'f, 'a> {
+    /// Follows `hunt`; how far it has come is kept by `checkpoint`.
+    ///
+    /// # Errors
+    /// Where the device cannot hold what was kept.
+    pub(super) fn new(
+        hunt: &'f mut Hunt<'a>,
+        checkpoint: Checkpoint,
+        told: &'f dyn Fn(usize),
+        monitor: &'f Monitor,
+    ) -> Result<Self, AuditError> {
+        if let Some(progress) = checkpoint.state() {
+            let before = hunt.steps_taken();
+            hunt.go_on_from(progress)?;
+            told(hunt.steps_taken() - before);
+        }
+        Ok(Self { hunt, checkpoint, told, monitor })
     }
-    Ok(hunt.trigger().ok_or(DetectError::NoImages { label: hunt.direction().target })?)
+
+    /// What it has found after `steps` steps at most; it can be left then and followed again later.
+    ///
+    /// # Errors
+    /// Where the model fails or somebody stops the work.
+    pub(super) fn until(mut self, steps: usize) -> Result<Trigger, AuditError> {
+        self.go(steps)?;
+        self.checkpoint.keep(self.hunt.progress());
+        self.so_far()
+    }
+
+    /// What it ends with.
+    ///
+    /// # Errors
+    /// As [`Following::until`].
+    pub(super) fn to_the_end(mut self) -> Result<Trigger, AuditError> {
+        self.go(usize::MAX)?;
+        // Those it did not need.
+        (self.told)(self.hunt.steps_left());
+        let found = self.so_far()?;
+        self.checkpoint.finished();
+        Ok(found)
+    }
+
+    fn go(&mut self, steps: usize) -> Result<(), AuditError> {
+        while self.hunt.steps_taken() < steps && !self.hunt.is_over() {
+            let before = self.hunt.steps_taken();
+            if let Err(why) = self.hunt.advance(TOLD_EVERY.min(steps - before), self.monitor) {
+                if matches!(why, DetectError::Stopped(_)) {
+                    self.checkpoint.keep(self.hunt.progress());
+                }
+                return Err(why.into());
+            }
+            (self.told)(self.hunt.steps_taken() - before);
+            self.checkpoint.moved(self.hunt.progress());
+        }
+        Ok(())
+    }
+
+    fn so_far(&self) -> Result<Trigger, AuditError> {
+        Ok(self.hunt.trigger().ok_or(DetectError::NoImages { label: self.hunt.direction().target })?)
+    }
 }
 
 /// How well `trigger` works on pictures held back. Nothing is known yet of other labels and of honest models.
@@ -103,17 +152,16 @@ pub(super) fn size_of(trigger: &Trigger) -> f32 {
     if trigger.reached { trigger.size() } else { 1.0 }
 }
 
-/// How large a trigger an honest model needs in the same `direction` as `of_suspect`, and how often that very trigger
-/// turns pictures there.
+/// How large a trigger an honest model needs in the same direction as `of_suspect`, which is what `hunt` searches, and how
+/// often that very trigger turns pictures there.
 pub(super) fn abroad(
-    hunt: Hunt<'_>,
+    hunt: Following<'_, '_>,
     of_suspect: &Trigger,
     (model, held_out): (&Classifier, &ImageSet),
     batch: usize,
-    told: impl Fn(usize),
     monitor: &Monitor,
 ) -> Result<(f32, f32), AuditError> {
-    let size = size_of(&followed(hunt, told, monitor)?);
+    let size = size_of(&hunt.to_the_end()?);
     let (asr, _) = attack_success(model, held_out, of_suspect, batch, monitor)?;
     Ok((size, asr))
 }

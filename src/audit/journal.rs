@@ -7,7 +7,10 @@
 //!
 //! A journal never fails an audit: what cannot be written is only not kept, what cannot be read is done again.
 
+mod checkpoint;
 mod kept;
+
+pub(super) use checkpoint::Checkpoint;
 
 use super::Order;
 use super::error::AuditError;

@@ -1,6 +1,6 @@
 //! The margin phase (MM-BD): needs the suspect model and nothing else.
 
-use super::budget::pictures_at_once;
+use super::budget::{labels_at_once, pictures_at_once};
 use super::error::AuditError;
 use super::pace::Pace;
 use super::subject::{Evidence, Subject};
@@ -11,9 +11,6 @@ use crate::detect::neural_cleanse::median;
 use crate::detect::{MarginEvidence, Outlier, Spread, outliers};
 use crate::progress::Monitor;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Labels driven together: enough points that small networks are kept busy.
-const LABELS_A_BATCH: usize = 4;
 
 /// Drives every label's margin up and completes the evidence with them. A label whose margins are no numbers has none.
 pub(super) fn drive(
@@ -28,7 +25,7 @@ pub(super) fn drive(
     let at_once = how.at_once.min(pictures_at_once(subject.bytes_a_picture, settings.memory_budget));
     let how = Ascent { at_once, ..how };
     let labels: Vec<usize> = (0..subject.suspect.classes()).collect();
-    let batches: Vec<&[usize]> = labels.chunks(LABELS_A_BATCH).collect();
+    let batches: Vec<&[usize]> = labels.chunks(labels_at_once(subject.bytes_a_picture)).collect();
     let finished = AtomicUsize::new(0);
     let (done, failure) = each(&batches, cores(), |batch| {
         let margins = subject.journal.once(&format!("margins-{}", batch[0]), || {

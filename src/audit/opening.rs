@@ -49,19 +49,22 @@ pub(super) fn open(order: &Order, monitor: &Monitor) -> Result<Opened, AuditErro
 }
 
 /// Finds the preprocessing, or measures the one the user insists on.
-pub(super) fn preprocessing(
+pub(super) fn discovery(
     order: &Order,
     opened: &Opened,
     device: &Device,
     monitor: &Monitor,
-) -> Result<(Discovery, Preprocessing), AuditError> {
-    let discovery = match &order.preprocessing {
-        None => images::discover(&opened.model, &opened.images, device, monitor)?,
-        Some(chosen) => measured(opened, chosen, device, monitor)?,
-    };
+) -> Result<Discovery, AuditError> {
+    match &order.preprocessing {
+        None => Ok(images::discover(&opened.model, &opened.images, device, monitor)?),
+        Some(chosen) => measured(opened, chosen, device, monitor),
+    }
+}
+
+/// The preprocessing that fits best.
+pub(super) fn best(discovery: &Discovery) -> Result<Preprocessing, AuditError> {
     let best = discovery.candidates.first().map(|c| c.preprocessing.clone());
-    let best = best.ok_or_else(|| AuditError::Setting("no preprocessing could be tried on this model".into()))?;
-    Ok((discovery, best))
+    best.ok_or_else(|| AuditError::Setting("no preprocessing could be tried on this model".into()))
 }
 
 /// The accuracy under the preprocessing a user insists on, without trying any other.

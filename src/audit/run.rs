@@ -25,8 +25,8 @@ pub fn run(order: &Order, monitor: &Monitor, events: &(dyn Fn(Event) + Sync)) ->
 }
 
 /// As [`run`]; finished pieces are kept in `journal`, and those it has are not done again. Trained references, shots,
-/// searches and comparisons are pieces; reading the files and finding the preprocessing are done anew. The result is that
-/// of an audit in one go.
+/// searches and comparisons are pieces, and so is what preprocessing fits; a search that was cut off goes on from where it was some
+/// seconds before. Only reading the files is done anew. The result is that of an audit in one go.
 ///
 /// # Errors
 /// As [`run`].
@@ -45,8 +45,11 @@ pub fn run_kept(
     events(Event::Images(opened.images_summary.clone()));
 
     pace.begin(Phase::Preprocessing);
-    let (discovery, preprocessing) =
-        listen(&pace, Phase::Preprocessing, monitor, |m| opening::preprocessing(order, &opened, &device, m))?;
+    let before = journal.of(order, &opened.model.sha256, &opened.images.sha256(), &order.preprocessing);
+    let discovery = before.once("preprocessing", || {
+        listen(&pace, Phase::Preprocessing, monitor, |m| opening::discovery(order, &opened, &device, m))
+    })?;
+    let preprocessing = opening::best(&discovery)?;
     events(Event::Discovery(discovery.clone()));
     let mut subject = opening::subject(order, &opened, &preprocessing, device)?;
     subject.journal = journal.of(order, &opened.model.sha256, &subject.split.sha256(), &preprocessing);

@@ -1,6 +1,6 @@
 //! The PoisDetc phase: shots at every label, on the suspect and between models known clean.
 
-use super::budget::pictures_at_once;
+use super::budget::{labels_at_once, pictures_at_once};
 use super::error::AuditError;
 use super::pace::Pace;
 use super::references::Reference;
@@ -20,10 +20,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// decided leave early). The quick ones go as far as 300 published steps.
 const QUICK: (usize, f64) = (60, 0.05);
 const THOROUGH: (usize, f64) = (1000, poisdetc::RATE);
-/// Labels shot at in one batch: enough that small networks are kept busy, few enough that the
-/// window sees labels come in one after the other.
-const LABELS_A_BATCH: usize = 4;
-
 /// Shoots at every label; evidence of a label is complete once the clean pairs are through too.
 pub(super) fn fire(
     order: &Order,
@@ -70,10 +66,11 @@ pub(super) fn fire(
                 .map(move |(_, b)| (&a.classifier, &b.classifier))
         })
         .collect();
-    let batches: Vec<&[usize]> = labels.chunks(LABELS_A_BATCH).collect();
+    let together = labels_at_once(bytes);
+    let batches: Vec<&[usize]> = labels.chunks(together).collect();
     let compared = looked_at_closely(labels.len(), settings.thorough);
     let finished = AtomicUsize::new(0);
-    let total = batches.len() + pairs.len() * compared.div_ceil(LABELS_A_BATCH);
+    let total = batches.len() + pairs.len() * compared.div_ceil(together);
     let volley = |pair: usize, one: &Classifier, two: &Classifier, labels: &[usize], what: &str| {
         let key = format!("shots-{pair}-{}", labels.iter().map(usize::to_string).collect::<Vec<_>>().join("-"));
         let shots = subject.journal.shots(&key, &subject.device, || {
@@ -101,7 +98,7 @@ pub(super) fn fire(
     // What is normal only matters for labels that could be accused.
     let stand_out = standing_out(evidence, settings.thorough);
     let clean: Vec<(usize, &[usize])> =
-        (0..pairs.len()).flat_map(|p| stand_out.chunks(LABELS_A_BATCH).map(move |b| (p, b))).collect();
+        (0..pairs.len()).flat_map(|p| stand_out.chunks(together).map(move |b| (p, b))).collect();
     let (done, failure) = each(&clean, cores(), |(pair, batch)| {
         let (one, two) = pairs[*pair];
         let shots = volley(pair + 1, one, two, batch, "The same shots between models known clean")?;

@@ -3,7 +3,7 @@
 
 use super::budget::pictures_at_once;
 use super::error::AuditError;
-use super::hunting::{Steps, TRIED_ON, abroad, farness, size_of};
+use super::hunting::{Following, Steps, TRIED_ON, abroad, farness, size_of};
 use super::pace::Pace;
 use super::race::{Outcome, Race};
 use super::references::Reference;
@@ -17,6 +17,7 @@ use crate::detect::neural_cleanse::{Hunt, Search, median};
 use crate::detect::{Direction, MarginEvidence, Shape, Spread, Trigger, TriggerEvidence, outliers};
 use crate::progress::Monitor;
 use crate::tensor::Seed;
+use std::collections::BTreeMap;
 
 /// Labels whose size is compared with models known clean at most: the smallest triggers.
 const COMPARED: usize = 4;
@@ -108,10 +109,10 @@ pub(super) fn search(
     };
     // A pattern is never so much fainter than another that the rest could be left.
     let may_end_early = shape == Shape::Patch && !settings.thorough;
-    let Outcome { mut found, ended_early, failure } =
+    let Outcome { mut found, ended_early, at_half, failure } =
         if may_end_early { race.run(hunts) } else { race.to_the_end(hunts) };
     evidence.ended_early += ended_early;
-    find_outliers(&mut found, kind.honest);
+    find_outliers(&mut found, &at_half, kind.honest);
     // The smallest first: those are the ones that must be compared.
     found.sort_by(|a, b| a.1.size.total_cmp(&b.1.size));
     for (_, trigger) in &found {
@@ -125,10 +126,12 @@ pub(super) fn search(
         let (seen, failure) = each(&comparisons, cores(), |&(i, r)| {
             let (label, model) = (found[i].1.label, &known_clean[r].classifier);
             let seed = seed.of("reference").nth(r);
-            let hunt = Hunt::new(model, &subject.split.search, Direction::all_to(label), &how, seed)?;
-            let told = |n| steps.add(n, kind.abroad);
-            subject.journal.once(&format!("{}-{label}-abroad-{r}", kind.key), || {
-                abroad(hunt, &found[i].0, (model, &held_out), how.batch, told, monitor)
+            let mut hunt = Hunt::new(model, &subject.split.search, Direction::all_to(label), &how, seed)?;
+            let (journal, told) = (&subject.journal, |n| steps.add(n, kind.abroad));
+            let key = format!("{}-{label}-abroad-{r}", kind.key);
+            journal.once(&key, || {
+                let hunt = Following::new(&mut hunt, journal.checkpoint(&key), &told, monitor)?;
+                abroad(hunt, &found[i].0, (model, &held_out), how.batch, monitor)
             })
         });
         for ((i, _), (size, asr)) in comparisons.iter().zip(seen).filter_map(|(at, seen)| Some((at, seen?))) {
@@ -226,9 +229,11 @@ fn scouted<'a>(
 /// The outlier test among the labels that were searched, on the logarithms of the sizes: sizes are positive and skewed,
 /// and their median over their deviation would bound how far below it any size can lie. A search that never succeeded
 /// counts as a trigger over the whole picture. Any of them could have been the smallest; where they are those of many labels
-/// that came nearest, their median is lower than that of all, which errs on the careful side.
-fn find_outliers(found: &mut [(Trigger, TriggerEvidence)], honest: Spread) {
-    let sizes: Vec<f32> = found.iter().map(|(t, _)| size_of(t)).collect();
+/// that came nearest, their median is lower than that of all, which errs on the careful side. Where not all were followed
+/// to the end, the sizes of all `at_half` time are compared.
+fn find_outliers(found: &mut [(Trigger, TriggerEvidence)], at_half: &BTreeMap<usize, f32>, honest: Spread) {
+    let size = |t: &Trigger| at_half.get(&t.label).copied().unwrap_or_else(|| size_of(t));
+    let sizes: Vec<f32> = found.iter().map(|(t, _)| size(t)).collect();
     let logarithms: Vec<f32> = sizes.iter().map(|s| s.max(f32::MIN_POSITIVE).ln()).collect();
     let usual = median(&sizes);
     for ((_, evidence), outlier) in found.iter_mut().zip(outliers(&logarithms, honest)) {

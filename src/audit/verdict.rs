@@ -339,4 +339,4 @@ pub(super) fn limits(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -12,8 +12,9 @@ use super::{DetectError, Direction, Shape, Trigger};
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
-use crate::tensor::{Adam, Seed, answers, cross_entropy, squash, stamp, unsquash};
-use candle_core::{Tensor, Var};
+use crate::tensor::{Adam, Seed, answers, cross_entropy, numbers, squash, stamp, unsquash};
+use candle_core::{Device, Tensor, Var};
+use serde::{Deserialize, Serialize};
 
 /// Adam's step size and decays, as published.
 const RATE: f64 = 0.1;
@@ -70,8 +71,16 @@ pub struct Hunt<'a> {
     model: &'a Classifier,
     direction: Direction,
     search: &'a Search,
-    batches: Batches<'a>,
-    state: Descent,
+    images: &'a ImageSet,
+    /// The images it is about, shuffled; they are shown round and round.
+    order: Vec<usize>,
+    at: Progress,
+}
+
+/// How far a search has come: with it, the same search goes on as if it had never been interrupted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Progress {
+    descent: Descent,
     control: CostControl,
     best: Option<Trigger>,
     nearest: Option<Trigger>,
@@ -80,6 +89,8 @@ pub struct Hunt<'a> {
     steps: usize,
     hits: usize,
     seen: usize,
+    /// Place in the order of the images.
+    next: usize,
 }
 
 impl<'a> Hunt<'a> {
@@ -107,16 +118,42 @@ impl<'a> Hunt<'a> {
             model,
             direction,
             search,
-            batches: Batches { images, order, next: 0, size: search.batch },
-            state: Descent::new(mask, pattern),
-            control: CostControl::default(),
-            best: None,
-            nearest: None,
-            rested: 0,
-            steps: 0,
-            hits: 0,
-            seen: 0,
+            images,
+            order,
+            at: Progress {
+                descent: Descent::new(mask, pattern),
+                control: CostControl::default(),
+                best: None,
+                nearest: None,
+                rested: 0,
+                steps: 0,
+                hits: 0,
+                seen: 0,
+                next: 0,
+            },
         })
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> &Progress {
+        &self.at
+    }
+
+    /// Goes on from where the same search had come to; left as it is where that was another search, or nearer to the beginning.
+    ///
+    /// # Errors
+    /// Where the device cannot hold it.
+    pub fn go_on_from(&mut self, progress: Progress) -> Result<(), DetectError> {
+        let found = [&progress.best, &progress.nearest];
+        let same = |t: &Trigger| t.direction() == self.direction && t.shape == self.search.shape;
+        let fits = progress.descent.is_like(&self.at.descent)
+            && (self.at.steps..=self.search.steps).contains(&progress.steps)
+            && progress.next < self.order.len()
+            && found.into_iter().flatten().all(same);
+        if fits {
+            self.at = progress.on(&self.model.device())?;
+        }
+        Ok(())
     }
 
     /// Goes up to `steps` steps further, at most to the end of the search.
@@ -130,17 +167,26 @@ impl<'a> Hunt<'a> {
                 break;
             }
             monitor.check()?;
-            let x = self.batches.next(&device)?;
-            let (mask, pattern, right) =
-                self.state.step(self.model, &x, self.direction.target, (self.search.shape, self.control.cost))?;
-            self.steps += 1;
-            self.hits += right;
-            self.seen += x.dim(0)?;
-            if self.steps.is_multiple_of(WINDOW) {
+            let x = self.batch(&device)?;
+            let (target, small) = (self.direction.target, (self.search.shape, self.at.control.cost));
+            let (mask, pattern, right) = self.at.descent.step(self.model, &x, target, small)?;
+            self.at.steps += 1;
+            self.at.hits += right;
+            self.at.seen += x.dim(0)?;
+            if self.at.steps.is_multiple_of(WINDOW) {
                 self.judge(mask, pattern)?;
             }
         }
         Ok(())
+    }
+
+    /// The next images.
+    fn batch(&mut self, device: &Device) -> candle_core::Result<Tensor> {
+        let all = self.order.len();
+        let n = self.search.batch.min(all);
+        let chosen: Vec<usize> = (0..n).map(|k| self.order[(self.at.next + k) % all]).collect();
+        self.at.next = (self.at.next + n) % all;
+        self.images.tensor(&chosen, device)
     }
 
     /// What it searches.
@@ -150,29 +196,29 @@ impl<'a> Hunt<'a> {
 
     /// Steps it has taken.
     pub fn steps_taken(&self) -> usize {
-        self.steps
+        self.at.steps
     }
 
     /// Steps it may still take.
     pub fn steps_left(&self) -> usize {
-        self.search.steps - self.steps
+        self.search.steps - self.at.steps
     }
 
     /// Whether the search has come to its end.
     pub fn is_over(&self) -> bool {
-        self.steps >= self.search.steps
-            || (self.best.is_some() && self.control.went_both_ways() && self.rested >= self.search.rest)
+        self.at.steps >= self.search.steps
+            || (self.at.best.is_some() && self.at.control.went_both_ways() && self.at.rested >= self.search.rest)
     }
 
     /// The smallest mask that worked; else the one that came nearest; `None` before the first window.
     pub fn trigger(&self) -> Option<Trigger> {
-        self.best.clone().or_else(|| self.nearest.clone())
+        self.at.best.clone().or_else(|| self.at.nearest.clone())
     }
 
     /// Looks at the window that has just ended.
     fn judge(&mut self, mask: Tensor, pattern: Tensor) -> Result<(), DetectError> {
-        let rate = self.hits as f32 / self.seen as f32;
-        (self.hits, self.seen) = (0, 0);
+        let rate = self.at.hits as f32 / self.at.seen as f32;
+        (self.at.hits, self.at.seen) = (0, 0);
         let reached = rate >= self.search.success;
         let shape = self.search.shape;
         let l1 = shape.sum(&mask)?.to_scalar::<f32>()?;
@@ -186,19 +232,19 @@ impl<'a> Hunt<'a> {
             asr_search: rate,
             reached,
         };
-        self.rested += 1;
-        let before = self.best.as_ref().map(|b| b.l1);
+        self.at.rested += 1;
+        let before = self.at.best.as_ref().map(|b| b.l1);
         if reached {
             if before.is_none_or(|b| l1 < b * (1.0 - PROGRESS)) {
-                self.rested = 0;
+                self.at.rested = 0;
             }
             if before.is_none_or(|b| l1 < b) {
-                self.best = Some(found);
+                self.at.best = Some(found);
             }
-        } else if self.nearest.as_ref().is_none_or(|n| rate > n.asr_search) {
-            self.nearest = Some(found);
+        } else if self.at.nearest.as_ref().is_none_or(|n| rate > n.asr_search) {
+            self.at.nearest = Some(found);
         }
-        self.control.window(reached);
+        self.at.control.window(reached);
         Ok(())
     }
 }
@@ -256,9 +302,24 @@ pub fn median(values: &[f32]) -> f32 {
     }
 }
 
+impl Progress {
+    fn on(self, device: &Device) -> candle_core::Result<Self> {
+        let move_all = |found: Option<Trigger>| found.map(|t| t.on(device)).transpose();
+        Ok(Self {
+            descent: self.descent.on(device)?,
+            best: move_all(self.best)?,
+            nearest: move_all(self.nearest)?,
+            ..self
+        })
+    }
+}
+
 /// Mask and pattern on their way down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Descent {
+    #[serde(with = "numbers")]
     mask: Tensor,
+    #[serde(with = "numbers")]
     pattern: Tensor,
     mask_steps: Adam,
     pattern_steps: Adam,
@@ -267,6 +328,23 @@ struct Descent {
 impl Descent {
     fn new(mask: Tensor, pattern: Tensor) -> Self {
         Self { mask, pattern, mask_steps: Adam::new(RATE, BETAS), pattern_steps: Adam::new(RATE, BETAS) }
+    }
+
+    /// Whether it is of the same shapes.
+    fn is_like(&self, other: &Self) -> bool {
+        self.mask.dims() == other.mask.dims()
+            && self.pattern.dims() == other.pattern.dims()
+            && self.mask_steps.fits(&self.mask)
+            && self.pattern_steps.fits(&self.pattern)
+    }
+
+    fn on(self, device: &Device) -> candle_core::Result<Self> {
+        Ok(Self {
+            mask: self.mask.to_device(device)?,
+            pattern: self.pattern.to_device(device)?,
+            mask_steps: self.mask_steps.on(device)?,
+            pattern_steps: self.pattern_steps.on(device)?,
+        })
     }
 
     /// One step; gives mask and pattern as they were when judged, and how many pictures they turned.
@@ -294,7 +372,7 @@ impl Descent {
 
 /// The weight of the mask's size: nothing until the trigger works, then up with every success and
 /// down with every failure.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct CostControl {
     cost: f64,
     successes: usize,
@@ -332,26 +410,49 @@ impl CostControl {
     }
 }
 
-/// Endless batches in a shuffled order.
-struct Batches<'a> {
-    images: &'a ImageSet,
-    order: Vec<usize>,
-    next: usize,
-    size: usize,
-}
-
-impl Batches<'_> {
-    fn next(&mut self, device: &candle_core::Device) -> candle_core::Result<Tensor> {
-        let n = self.size.min(self.order.len());
-        let chosen: Vec<usize> = (0..n).map(|k| self.order[(self.next + k) % self.order.len()]).collect();
-        self.next = (self.next + n) % self.order.len();
-        self.images.tensor(&chosen, device)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::model::Preprocessing;
+    use crate::poison::signs::sign_set;
+    use crate::train::Architecture;
+
+    #[test]
+    fn a_search_that_was_written_down_goes_on_as_if_nothing_had_been() {
+        let images = sign_set(4, Seed(1));
+        let size = [images.height, images.width];
+        let model = Architecture::Tiny.untrained(3, size, images.names.len(), Seed(1)).unwrap();
+        let model = Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap();
+        let search = Search { batch: 6, ..Search::quick() };
+        let hunt = |target| Hunt::new(&model, &images, Direction::all_to(target), &search, Seed(5)).unwrap();
+        let monitor = Monitor::silent();
+        let bits = |hunt: &Hunt<'_>| serde_json::to_string(hunt.progress()).unwrap();
+
+        let mut whole = hunt(3);
+        whole.advance(30, &monitor).unwrap();
+        // In the middle of a window, and of a round of the images.
+        let mut first = hunt(3);
+        first.advance(13, &monitor).unwrap();
+        let written = bits(&first);
+        let mut second = hunt(3);
+        second.go_on_from(serde_json::from_str(&written).unwrap()).unwrap();
+        assert_eq!(second.steps_taken(), 13);
+        second.advance(17, &monitor).unwrap();
+        assert_eq!(bits(&second), bits(&whole));
+
+        // Nearer to the beginning, of another label, of another size: nothing is taken.
+        second.go_on_from(serde_json::from_str(&written).unwrap()).unwrap();
+        assert_eq!(second.steps_taken(), 30);
+        let mut other = hunt(4);
+        other.go_on_from(serde_json::from_str(&written).unwrap()).unwrap();
+        assert_eq!(other.steps_taken(), 0);
+        let meddled = written.replace("[1,1,32,32]", "[1,1,64,16]");
+        assert!(meddled != written);
+        let mut fresh = hunt(3);
+        fresh.go_on_from(serde_json::from_str(&meddled).unwrap()).unwrap();
+        assert_eq!(fresh.steps_taken(), 0);
+    }
 
     #[test]
     fn the_median_of_an_even_count_is_the_mean_of_the_middle_two() {

@@ -3,8 +3,8 @@
 use super::{Example, Picture};
 use crate::images::ImageSet;
 use crate::model::Classifier;
-use crate::tensor::{Seed, answers, log_softmax, stamp};
-use candle_core::{Result, Tensor};
+use crate::tensor::{Seed, answers, log_softmax, numbers, stamp};
+use candle_core::{Device, Result, Tensor};
 
 /// Which pictures should become which label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,15 +79,17 @@ impl Shape {
 }
 
 /// Mask and pattern, and how they were found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Trigger {
     /// The label pictures should become.
     pub label: usize,
     /// The true label of these pictures; `None` where it is every other label.
     pub source: Option<usize>,
     /// `[1, 1, h, w]` in `[0, 1]`; 1 covers wholly.
+    #[serde(with = "numbers")]
     pub mask: Tensor,
     /// `[1, c, h, w]` in `[0, 1]`.
+    #[serde(with = "numbers")]
     pub pattern: Tensor,
     /// What the search made small.
     pub shape: Shape,
@@ -108,6 +110,14 @@ impl Trigger {
     /// Share of the picture that is covered, or how strong the pattern is, in `[0, 1]`.
     pub fn size(&self) -> f32 {
         self.shape.share(self.l1, self.mask.elem_count())
+    }
+
+    /// The same with its tensors on `device`: what was read from a file lies on the processor.
+    ///
+    /// # Errors
+    /// Where the device cannot hold them.
+    pub fn on(self, device: &Device) -> Result<Self> {
+        Ok(Self { mask: self.mask.to_device(device)?, pattern: self.pattern.to_device(device)?, ..self })
     }
 
     /// The mask as a picture of one channel.

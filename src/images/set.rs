@@ -41,15 +41,20 @@ pub struct Split {
 impl Split {
     /// SHA-256 of all pixels and labels in their order, in lower-case hexadecimal: tells image sets apart.
     pub fn sha256(&self) -> String {
-        let mut digest = Sha256::new();
-        for images in [&self.search, &self.held_out] {
-            for number in [images.len(), images.channels, images.height, images.width].iter().chain(&images.labels) {
-                digest.update((*number as u64).to_le_bytes());
-            }
-            digest.update(&images.pixels);
-        }
-        hexadecimal(&digest.finalize())
+        hash(&[&self.search, &self.held_out])
     }
+}
+
+/// SHA-256 of all pixels and labels in their order, in lower-case hexadecimal.
+fn hash(sets: &[&ImageSet]) -> String {
+    let mut digest = Sha256::new();
+    for images in sets {
+        for number in [images.len(), images.channels, images.height, images.width].iter().chain(&images.labels) {
+            digest.update((*number as u64).to_le_bytes());
+        }
+        digest.update(&images.pixels);
+    }
+    hexadecimal(&digest.finalize())
 }
 
 impl ImageSet {
@@ -62,6 +67,11 @@ impl ImageSet {
     /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
+    }
+
+    /// As [`Split::sha256`], of these images alone.
+    pub fn sha256(&self) -> String {
+        hash(&[self])
     }
 
     /// Whether there is none.

@@ -2,14 +2,15 @@
 //! rows which are decided can leave while the others go on.
 
 use super::storage;
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 /// The state of the optimiser for one tensor.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Adam {
     rate: f64,
     betas: (f64, f64),
     steps: i32,
+    #[serde(with = "super::numbers::pair")]
     moments: Option<(Tensor, Tensor)>,
 }
 
@@ -78,6 +79,21 @@ impl Adam {
         moved
     }
 
+    /// Whether this can be the state for such a parameter: one that was read from a file may be of another.
+    pub fn fits(&self, parameter: &Tensor) -> bool {
+        let like = |t: &Tensor| t.dims() == parameter.dims();
+        self.moments.as_ref().is_none_or(|(m, v)| like(m) && like(v))
+    }
+
+    /// The same state on `device`.
+    ///
+    /// # Errors
+    /// Where the device cannot hold it.
+    pub fn on(self, device: &Device) -> Result<Self> {
+        let moved: Option<Result<_>> = self.moments.map(|(m, v)| Ok((m.to_device(device)?, v.to_device(device)?)));
+        Ok(Self { moments: moved.transpose()?, ..self })
+    }
+
     /// Keeps only these rows of its state, in this order (`u32` indices).
     ///
     /// # Errors
@@ -100,7 +116,6 @@ impl Adam {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use candle_core::Device;
 
     #[test]
     fn its_first_steps_are_those_of_the_paper() {

@@ -1,12 +1,11 @@
-//! Pieces that hold tensors, as they are written: every number to the bit, in base64.
+//! Pieces that hold tensors, as they are written.
 
 use super::Journal;
 use crate::audit::error::AuditError;
+use crate::detect::Trigger;
 use crate::detect::poisdetc::Shots;
-use crate::detect::{Shape, Trigger};
 use crate::model::Parameters;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::tensor::Numbers;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,64 +13,6 @@ use std::collections::BTreeMap;
 /// Numbers of the points of one label's shots that are kept at most: they are only shown, and large pictures would fill
 /// the disk.
 const MOST_POINTS: usize = 1 << 20;
-
-/// A tensor of `f32`.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(into = "Written", try_from = "Written")]
-struct Numbers {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Written {
-    shape: Vec<usize>,
-    bytes: String,
-}
-
-impl From<Numbers> for Written {
-    fn from(numbers: Numbers) -> Self {
-        let bytes: Vec<u8> = numbers.values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Self { shape: numbers.shape, bytes: STANDARD.encode(bytes) }
-    }
-}
-
-impl TryFrom<Written> for Numbers {
-    type Error = &'static str;
-
-    fn try_from(written: Written) -> Result<Self, Self::Error> {
-        let bytes = STANDARD.decode(&written.bytes).map_err(|_| "not base64")?;
-        let values: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        let count = written.shape.iter().try_fold(1_usize, |n, &side| n.checked_mul(side));
-        if count != Some(values.len()) {
-            return Err("the numbers do not fill their shape");
-        }
-        Ok(Self { shape: written.shape, values })
-    }
-}
-
-impl Numbers {
-    fn of(tensor: &Tensor) -> candle_core::Result<Self> {
-        let values = tensor.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
-        Ok(Self { shape: tensor.dims().to_vec(), values })
-    }
-
-    fn tensor(&self, device: &Device) -> Result<Tensor, AuditError> {
-        Ok(Tensor::from_vec(self.values.clone(), self.shape.as_slice(), device)?)
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct KeptTrigger {
-    label: usize,
-    source: Option<usize>,
-    mask: Numbers,
-    pattern: Numbers,
-    shape: Shape,
-    l1: f32,
-    asr_search: f32,
-    reached: bool,
-}
 
 #[derive(Serialize, Deserialize)]
 struct KeptShots {
@@ -96,33 +37,7 @@ impl Journal {
         device: &Device,
         work: impl FnOnce() -> Result<Trigger, AuditError>,
     ) -> Result<Trigger, AuditError> {
-        let mut fresh = None;
-        let kept = self.once(key, || {
-            let t = fresh.insert(work()?);
-            Ok(KeptTrigger {
-                label: t.label,
-                source: t.source,
-                mask: Numbers::of(&t.mask)?,
-                pattern: Numbers::of(&t.pattern)?,
-                shape: t.shape,
-                l1: t.l1,
-                asr_search: t.asr_search,
-                reached: t.reached,
-            })
-        })?;
-        match fresh {
-            Some(trigger) => Ok(trigger),
-            None => Ok(Trigger {
-                label: kept.label,
-                source: kept.source,
-                mask: kept.mask.tensor(device)?,
-                pattern: kept.pattern.tensor(device)?,
-                shape: kept.shape,
-                l1: kept.l1,
-                asr_search: kept.asr_search,
-                reached: kept.reached,
-            }),
-        }
+        Ok(self.once(key, work)?.on(device)?)
     }
 
     /// Shots at some labels, as [`Journal::once`]. Points of large pictures are not kept; they are empty then.
@@ -148,23 +63,19 @@ impl Journal {
         device: &Device,
         work: impl FnOnce() -> Result<(Parameters, f32), AuditError>,
     ) -> Result<(Parameters, f32), AuditError> {
-        let mut fresh = None;
         let kept = self.once(key, || {
-            let (parameters, accuracy) = fresh.insert(work()?);
-            let parameters = parameters.iter().map(|(name, t)| Ok((name.clone(), Numbers::of(t)?)));
-            Ok(KeptModel { parameters: parameters.collect::<candle_core::Result<_>>()?, accuracy: *accuracy })
+            let (parameters, accuracy) = work()?;
+            let parameters = parameters.into_iter().map(|(name, tensor)| (name, Numbers(tensor)));
+            Ok(KeptModel { parameters: parameters.collect(), accuracy })
         })?;
-        if let Some(fresh) = fresh {
-            return Ok(fresh);
-        }
-        let parameters = kept.parameters.iter().map(|(name, numbers)| Ok((name.clone(), numbers.tensor(device)?)));
+        let parameters = kept.parameters.into_iter().map(|(name, numbers)| Ok((name, numbers.0.to_device(device)?)));
         Ok((parameters.collect::<Result<_, AuditError>>()?, kept.accuracy))
     }
 }
 
 impl KeptShots {
     fn of(shots: &Shots) -> Result<Self, AuditError> {
-        let points = (shots.points.elem_count() <= MOST_POINTS).then(|| Numbers::of(&shots.points)).transpose()?;
+        let points = (shots.points.elem_count() <= MOST_POINTS).then(|| Numbers(shots.points.clone()));
         Ok(Self {
             label: shots.label,
             losses: shots.losses.clone(),
@@ -176,7 +87,7 @@ impl KeptShots {
 
     fn shots(self, device: &Device) -> Result<Shots, AuditError> {
         let points = match &self.points {
-            Some(numbers) => numbers.tensor(device)?,
+            Some(numbers) => numbers.0.to_device(device)?,
             None => Tensor::zeros((0, 1, 1, 1), candle_core::DType::F32, device)?,
         };
         Ok(Shots {
@@ -193,6 +104,7 @@ impl KeptShots {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::detect::Shape;
 
     #[test]
     fn a_trigger_survives_to_the_bit() {

@@ -10,7 +10,7 @@ fn nothing() -> Picture {
 
 /// A trigger of `size` on a model whose labels usually need 5 %, as honest models have it with probability `p`; it works
 /// on 100 held-back pictures, and on honest models, which need `honest`, on 10 %.
-pub(super) fn trigger(size: f32, p: Option<f32>, honest: Option<f32>) -> TriggerEvidence {
+pub(in crate::audit) fn trigger(size: f32, p: Option<f32>, honest: Option<f32>) -> TriggerEvidence {
     TriggerEvidence {
         label: 0,
         source: None,
