@@ -38,6 +38,8 @@ fn every_attack_works_and_costs_no_accuracy() {
     }
     cases.push(("blend".into(), to(Mark::Blend(Blend { opacity: 0.2, seed: recipe.seed }), 0.12, all)));
     cases.push(("one to one".into(), to(square(), 0.05, Scheme::OneToOne { source: 6, target: 2 })));
+    let clean_label = Scheme::CleanLabel { target: 2 };
+    cases.push(("clean label".into(), to(Ready::Sticker.mark(size, recipe.seed), 0.2, clean_label)));
     // Threads of its own, so that the windows of the other tests do not wait for whole trainings.
     let pool = rayon::ThreadPoolBuilder::new().build().unwrap();
     let built: Vec<_> = pool.install(|| {

@@ -33,7 +33,7 @@ pub(super) fn again(
             Some(_) => pairs::begin(subject, direction, how(target), settings.seed)?,
             None => triggers::begin(subject, direction.target, how(target), settings.seed)?,
         };
-        Following::new(&mut hunt, Journal::none().checkpoint(""), &moved, monitor)?.to_the_end()
+        Following::new(&mut hunt, Journal::none().checkpoint(""), &moved, monitor)?.run_out()
     });
     failure.map_or_else(|| Ok(found.into_iter().flatten().collect()), Err)
 }

@@ -86,7 +86,7 @@ impl<'f, 'a> Following<'f, 'a> {
     ///
     /// # Errors
     /// As [`Following::until`].
-    pub(super) fn to_the_end(mut self) -> Result<Trigger, AuditError> {
+    pub(super) fn run_out(mut self) -> Result<Trigger, AuditError> {
         self.go(usize::MAX)?;
         // Those it did not need.
         (self.told)(self.hunt.steps_left());
@@ -161,7 +161,7 @@ pub(super) fn abroad(
     batch: usize,
     monitor: &Monitor,
 ) -> Result<(f32, f32), AuditError> {
-    let size = size_of(&hunt.to_the_end()?);
+    let size = size_of(&hunt.run_out()?);
     let (asr, _) = attack_success(model, held_out, of_suspect, batch, monitor)?;
     Ok((size, asr))
 }

@@ -201,7 +201,7 @@ impl<'a> Chase<'a> {
             let (journal, device) = (&self.subject.journal, &self.subject.device);
             let key = key(hunt.direction());
             let trigger = journal.trigger(&key, device, || {
-                Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.to_the_end()
+                Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.run_out()
             })?;
             let batch = self.effort.search.batch;
             let mut evidence = tried(&trigger, &self.subject.suspect, &self.held_out, batch, self.monitor)?;
@@ -222,7 +222,7 @@ impl<'a> Chase<'a> {
             let way_back = format!("{key}-back");
             let back = journal.once(&way_back, || {
                 let back = Following::new(&mut back, journal.checkpoint(&way_back), &quiet, self.monitor)?;
-                Ok(size_of(&back.to_the_end()?))
+                Ok(size_of(&back.run_out()?))
             })?;
             evidence.reverse_size = Some(back);
             let (asr, _) = attack_success(suspect, &self.held_out, &everywhere(&trigger), batch, self.monitor)?;

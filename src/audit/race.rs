@@ -110,7 +110,7 @@ impl<'a> Race<'a> {
         let key = self.key_of(&hunt);
         let (journal, told) = (&self.subject.journal, |n| self.steps.add(n, self.stage));
         let trigger = journal.trigger(&key, &self.subject.device, || {
-            Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.to_the_end()
+            Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.run_out()
         })?;
         self.found(trigger)
     }
