@@ -11,10 +11,14 @@ use crate::detect::TriggerEvidence;
 const STANDS_OUT: (f32, f32) = (2.5, 0.35);
 /// The same missed by a little: worth a comparison with honest models, and suspicious where these need much more.
 pub(super) const NEARLY: (f32, f32) = (2.0, 0.5);
-/// The way back needs at least so many times the size: labels that merely look alike are near in both directions.
-const ASYMMETRIC: f32 = 2.0;
-/// It is far smaller than on honest models when it needs at most this share of what they need there.
-const FAR_SMALLER: f32 = 0.5;
+/// Three others are held against its size: ordinary pairs of the model, the way back (labels that merely look alike are near in
+/// both directions), and the same pair on honest models. Each needs at least so many times as much.
+const EACH: f32 = 2.0;
+/// And these three and the index have at least this geometric mean: planted marks were seen at 4.5 and more, and those that an
+/// honest model of signs had between signs that look alike at 3.6 (docs/verdict.md).
+const TOGETHER: f32 = 4.0;
+/// The same missed by a little.
+const NEARLY_TOGETHER: f32 = 3.75;
 /// So large a part of all labels turned by pairs is an attack on all of them.
 const MANY: f32 = 1.0 / 3.0;
 
@@ -39,16 +43,25 @@ pub(super) fn works_and_stands_out(t: &TriggerEvidence, bounds: (f32, f32)) -> b
     t.reached && t.asr >= WORKS && t.size <= LARGEST_PATCH && below && smaller
 }
 
+/// The geometric mean of how many times its size ordinary pairs, the way back and honest models need, where each needs
+/// [`EACH`], and of the index.
+fn together(t: &TriggerEvidence) -> Option<f32> {
+    let others = [t.usual_size?, t.reverse_size?, Seen::of(t).honest?];
+    let times = others.map(|other| other / t.size.max(f32::EPSILON));
+    let all_far = times.iter().all(|&times| times >= EACH);
+    let product = times.iter().product::<f32>() * t.anomaly_index?.max(0.0);
+    all_far.then(|| product.powf(0.25))
+}
+
 /// What the mark of a pair says of its target.
 pub(super) fn verdict(t: &TriggerEvidence) -> Verdict {
-    let Seen { honest, abroad } = Seen::of(t);
-    let far_smaller = honest.is_some_and(|honest| t.size <= FAR_SMALLER * honest);
-    let foreign = abroad.is_some_and(|abroad| abroad <= MEANS_NOTHING);
-    let asymmetric = t.reverse_size.is_some_and(|back| back >= ASYMMETRIC * t.size);
+    let foreign = Seen::of(t).abroad.is_some_and(|abroad| abroad <= MEANS_NOTHING);
+    let at_least = |bound: f32| together(t).is_some_and(|seen| seen >= bound);
+    let confirmed = works_and_stands_out(t, STANDS_OUT) && at_least(TOGETHER) && foreign;
     match () {
-        () if !works_and_stands_out(t, NEARLY) || !asymmetric || !far_smaller => Verdict::NoEvidence,
-        () if works_and_stands_out(t, STANDS_OUT) && foreign && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
-        () => Verdict::Suspicious,
+        () if confirmed && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
+        () if works_and_stands_out(t, NEARLY) && at_least(NEARLY_TOGETHER) => Verdict::Suspicious,
+        () => Verdict::NoEvidence,
     }
 }
 

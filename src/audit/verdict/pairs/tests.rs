@@ -51,6 +51,28 @@ fn a_pair_is_confirmed_that_is_far_too_easy_one_way_only_and_only_here() {
 }
 
 #[test]
+fn labels_that_are_somewhat_near_in_every_respect_are_no_alarm() {
+    // As measured on an honest model of signs: "no entry" to "yield" and "danger" to "pedestrians", each at least twice as small as
+    // all it was held against, were called infected when that was enough.
+    let verdict_on = |index, size, usual, back, honest: [f32; 2], abroad| {
+        verdict(&TriggerEvidence {
+            anomaly_index: Some(index),
+            usual_size: Some(usual),
+            reverse_size: Some(back),
+            reference_sizes: honest.to_vec(),
+            reference_asr: vec![abroad],
+            ..trigger(size, None, None)
+        })
+    };
+    assert_eq!(verdict_on(5.1, 0.01, 0.0362, 0.0258, [0.0346, 0.0339], 0.0), Verdict::NoEvidence);
+    assert_eq!(verdict_on(3.6, 0.0045, 0.0362, 0.0109, [0.0119, 0.0073], 0.05), Verdict::NoEvidence);
+    // The planted ones nearest to them: 4 to 5 of an attack on all digits, the tenth pair of one on all signs, 4 to 7.
+    assert_eq!(verdict_on(9.5, 0.0143, 0.0543, 0.0515, [0.044, 0.045], 0.0), Verdict::Infected);
+    assert_eq!(verdict_on(7.5, 0.004, 0.0468, 0.0136, [0.0124, 0.0172], 0.06), Verdict::Infected);
+    assert_eq!(verdict_on(4.3, 0.0121, 0.1113, 0.0859, [0.0266, 0.0375], 0.0), Verdict::Infected);
+}
+
+#[test]
 fn the_finding_names_both_labels_and_the_most_telling_trigger_is_shown() {
     let weaker = TriggerEvidence { source: Some(1), asr: 0.8, size: 0.005, ..planted() };
     let pairs = [weaker, planted()];
