@@ -2,7 +2,7 @@
 
 use super::error::AuditError;
 use super::journal::Journal;
-use super::subject::Subject;
+use super::subject::{Subject, too_few_pictures};
 use super::{ImagesSummary, ModelSummary, Order, Settings};
 use crate::images::{self, Candidate, Discovery, ImageSet, Wanted};
 use crate::model::{self, Classifier, Model, Preprocessing};
@@ -98,5 +98,6 @@ pub(super) fn subject(
     let images = opened.images.resized(preprocessing.size);
     let bytes_a_picture = suspect.bytes_a_picture()?;
     let split = images.split(held_out, order.settings.seed);
-    Ok(Subject { suspect, split, device, bytes_a_picture, journal: Journal::none() })
+    let too_few_pictures = too_few_pictures(&split, held_out);
+    Ok(Subject { suspect, split, device, bytes_a_picture, too_few_pictures, journal: Journal::none() })
 }

@@ -69,7 +69,7 @@ pub fn run_kept(
     for label in &labels {
         events(Event::Label(label.clone()));
     }
-    let too_few = subject.too_few_pictures(order.settings.held_out);
+    let too_few = subject.too_few_pictures.clone();
     let examined = Examined { pairs: evidence.pairs_examined, ended_early: evidence.ended_early, stopped, too_few };
     let audit =
         assemble(order, opened, discovery, preprocessing, &subject, known_clean, labels, examined, pace.seconds());
@@ -89,7 +89,7 @@ fn examine(
 ) -> Result<(), AuditError> {
     pace.begin(Phase::Margins);
     margins::drive(order, subject, evidence, pace, monitor)?;
-    if subject.too_few_pictures(order.settings.held_out).is_some() {
+    if subject.too_few_pictures.is_some() {
         return Ok(());
     }
     pace.begin(Phase::References);

@@ -14,6 +14,8 @@ pub(super) struct Subject {
     pub(super) device: Device,
     /// What the suspect takes for one picture, answer and gradient.
     pub(super) bytes_a_picture: usize,
+    /// Why nothing that needs pictures can be done, if so.
+    pub(super) too_few_pictures: Option<String>,
     /// Where finished pieces are kept.
     pub(super) journal: Journal,
 }
@@ -21,27 +23,24 @@ pub(super) struct Subject {
 /// Pictures held back below which nothing that is found can be confirmed.
 const FEWEST_HELD_OUT: usize = 20;
 
-impl Subject {
-    /// Why nothing that needs pictures can be done, if so: with one label no reference model can be trained, and what is
-    /// found with a handful of pictures says nothing. `share` is what was to be held back.
-    pub(super) fn too_few_pictures(&self, share: f32) -> Option<String> {
-        let (search, held_out) = (&self.split.search, &self.split.held_out);
-        let labels = search.by_label().into_iter().filter(|of_label| !of_label.is_empty()).count();
-        let all = search.len() + held_out.len();
-        if held_out.len() < FEWEST_HELD_OUT {
-            // Some more, since every label's share is rounded.
-            let wanted = (FEWEST_HELD_OUT as f32 / share).ceil() as usize + search.names.len();
-            return Some(format!(
-                "{all} pictures are too few to search for triggers and to confirm them: about {wanted} are needed, of all \
-                 labels, and a few hundred do better"
-            ));
-        }
-        (labels < 2).then(|| {
-            "The pictures are all of one label: to search for triggers, pictures of at least two are needed, and of all labels \
-             is better"
-                .into()
-        })
+/// Why nothing that needs pictures can be done with these, if so: with one label no reference model can be trained, and what is
+/// found with a handful of pictures says nothing. `share` is what was to be held back.
+pub(super) fn too_few_pictures(split: &Split, share: f32) -> Option<String> {
+    let labels = split.search.by_label().into_iter().filter(|of_label| !of_label.is_empty()).count();
+    let all = split.search.len() + split.held_out.len();
+    if split.held_out.len() < FEWEST_HELD_OUT {
+        // Some more, since every label's share is rounded.
+        let wanted = (FEWEST_HELD_OUT as f32 / share).ceil() as usize + split.search.names.len();
+        return Some(format!(
+            "{all} pictures are too few to search for triggers and to confirm them: about {wanted} are needed, of all \
+             labels, and a few hundred do better"
+        ));
     }
+    (labels < 2).then(|| {
+        "The pictures are all of one label: to search for triggers, pictures of at least two are needed, and of all labels \
+         is better"
+            .into()
+    })
 }
 
 /// Evidence as it comes together, by label.
@@ -76,34 +75,23 @@ impl Evidence {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::Preprocessing;
     use crate::poison::signs::sign_set;
     use crate::tensor::Seed;
-    use crate::train::Architecture;
 
-    fn subject(pictures: &[usize]) -> Subject {
-        let images = sign_set(10, Seed(1)).subset(pictures);
-        let size = [images.height, images.width];
-        let model = Architecture::Tiny.untrained(3, size, images.names.len(), Seed(1)).unwrap();
-        Subject {
-            suspect: Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap(),
-            split: images.split(0.4, Seed(1)),
-            device: Device::Cpu,
-            bytes_a_picture: 1,
-            journal: Journal::none(),
-        }
+    fn said(pictures: &[usize]) -> Option<String> {
+        too_few_pictures(&sign_set(10, Seed(1)).subset(pictures).split(0.4, Seed(1)), 0.4)
     }
 
     #[test]
     fn a_handful_of_pictures_and_those_of_one_label_are_too_few_and_it_is_said_how_many_are_not() {
         let few: Vec<usize> = (0..120).step_by(6).collect();
-        let said = subject(&few).too_few_pictures(0.4).unwrap();
-        assert!(said.starts_with("20 pictures are too few") && said.contains("about 62 are needed"), "{said}");
+        let why = said(&few).unwrap();
+        assert!(why.starts_with("20 pictures are too few") && why.contains("about 62 are needed"), "{why}");
         let all = sign_set(10, Seed(1));
         let one_label: Vec<usize> = (0..all.len()).filter(|&i| all.labels[i] == all.labels[0]).collect();
         let many: Vec<usize> = one_label.iter().cycle().take(60).copied().collect();
-        assert!(subject(&many).too_few_pictures(0.4).unwrap().contains("all of one label"));
+        assert!(said(&many).unwrap().contains("all of one label"));
         let every: Vec<usize> = (0..all.len()).collect();
-        assert_eq!(subject(&every).too_few_pictures(0.4), None);
+        assert_eq!(said(&every), None);
     }
 }

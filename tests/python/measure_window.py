@@ -104,9 +104,11 @@ class Pointer:
 
 
 def latencies(screen, pointer, rectangle):
-    """Seconds from a move onto a button, and off it, until its pixels change."""
+    """Seconds from a move onto a button, and off it, until its pixels change: those at its other end, since the server draws
+    the pointer into the same file."""
     left, top, right, bottom = rectangle
-    on, off = ((left + right) / 2, (top + bottom) / 2), (left - 200, (top + bottom) / 2)
+    on, off = (left + 5, (top + bottom) / 2), (left - 200, (top + bottom) / 2)
+    left = right - 14
     pointer.move(*off)
     time.sleep(1)
     seconds = []
