@@ -28,11 +28,10 @@ fn said(audit: &Audit) -> String {
     json::whole(&Audit { seconds: 0.0, finished_at: None, ..audit.clone() })
 }
 
-/// Names of the finished pieces.
+/// Names of the pieces: those before the preprocessing was known lie in a folder of their own.
 fn pieces(folder: &Path) -> Vec<String> {
-    let inside = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
-    let names = std::fs::read_dir(inside).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-    names.collect()
+    let inside = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read_dir(entry.unwrap().path()).unwrap());
+    inside.flatten().map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 #[test]
