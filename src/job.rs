@@ -1,6 +1,7 @@
 //! Work off the calling thread: events out, stop in, panics contained.
 //!
-//! In: a closure. Out: a [`Job`] that is polled; it never blocks its owner and stops when dropped.
+//! In: a closure. Out: a [`Job`] that is polled; it never blocks its owner and stops when dropped. Where the system lets it, the
+//! work takes only what the window leaves of the processor.
 
 use crate::progress::Monitor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +24,18 @@ pub struct Job<E, T> {
     monitor: Monitor,
 }
 
+/// Gives the window the way: with the priority of all others a job on all cores makes it wait (docs/performance.md). Threads
+/// that this one starts inherit it.
+#[cfg(target_os = "linux")]
+fn step_back() {
+    // Of the calling thread alone, on Linux. Where it is forbidden the work goes on as it is.
+    let _ = rustix::process::setpriority_process(None, 5);
+}
+
+/// Elsewhere priorities are not inherited, so that the workers would not have it.
+#[cfg(not(target_os = "linux"))]
+fn step_back() {}
+
 impl<E: Send + 'static, T: Send + 'static> Job<E, T> {
     /// Starts `work` on a new thread. `wake` is called after every event and at the end (a window
     /// repaints itself there). `work` gets the monitor to watch for the stop request and the sender
@@ -36,6 +49,7 @@ impl<E: Send + 'static, T: Send + 'static> Job<E, T> {
         let (outcome_sender, outcome) = channel();
         let watched = monitor.clone();
         std::thread::spawn(move || {
+            step_back();
             let result = catch_unwind(AssertUnwindSafe(|| {
                 work(&watched, &|event| {
                     // A dropped receiver means nobody watches any more; the stop flag ends the work.
