@@ -2,7 +2,7 @@
 //! need not carry its tensors.
 
 use super::error::AuditError;
-use super::hunting::Following;
+use super::hunting::followed;
 use super::subject::Subject;
 use super::workers::{cores, each};
 use super::{Journal, Settings, pairs, triggers};
@@ -29,11 +29,11 @@ pub(super) fn again(
     let (found, failure) = each(targets, cores(), |target| {
         let moved = |n| told((done.fetch_add(n, Ordering::Relaxed) + n) as f32 / total as f32);
         let direction = target.0;
-        let mut hunt = match direction.source {
+        let hunt = match direction.source {
             Some(_) => pairs::begin(subject, direction, how(target), settings.seed)?,
             None => triggers::begin(subject, direction.target, how(target), settings.seed)?,
         };
-        Following::new(&mut hunt, Journal::none().checkpoint(""), &moved, monitor)?.run_out()
+        followed((&Journal::none(), ""), hunt, &subject.device, &moved, monitor)
     });
     failure.map_or_else(|| Ok(found.into_iter().flatten().collect()), Err)
 }

@@ -1,15 +1,16 @@
 //! What the searches for triggers have in common: following a search to its end, how far all of them are, and the
 //! evidence of a trigger that was found.
 
-use super::Phase;
 use super::error::AuditError;
 use super::journal::Checkpoint;
 use super::pace::Pace;
+use super::{Journal, Phase};
 use crate::detect::neural_cleanse::{Hunt, attack_success};
 use crate::detect::{DetectError, Trigger, TriggerEvidence};
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
+use candle_core::Device;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Steps after which a search tells how far it is, and may keep it.
@@ -152,18 +153,33 @@ pub(super) fn size_of(trigger: &Trigger) -> f32 {
     if trigger.reached { trigger.size() } else { 1.0 }
 }
 
+/// What `hunt` ends with, as the piece `key` of `journal`; a search that was cut off goes on from where it had come to.
+pub(super) fn followed(
+    (journal, key): (&Journal, &str),
+    mut hunt: Hunt<'_>,
+    device: &Device,
+    told: &dyn Fn(usize),
+    monitor: &Monitor,
+) -> Result<Trigger, AuditError> {
+    journal.trigger(key, device, || Following::new(&mut hunt, journal.checkpoint(key), told, monitor)?.run_out())
+}
+
 /// How large a trigger an honest model needs in the same direction as `of_suspect`, which is what `hunt` searches, and how
-/// often that very trigger turns pictures there.
+/// often that very trigger turns pictures there; as the piece `key` of `journal`.
 pub(super) fn abroad(
-    hunt: Following<'_, '_>,
+    (journal, key): (&Journal, &str),
+    mut hunt: Hunt<'_>,
     of_suspect: &Trigger,
     (model, held_out): (&Classifier, &ImageSet),
     batch: usize,
+    told: &dyn Fn(usize),
     monitor: &Monitor,
 ) -> Result<(f32, f32), AuditError> {
-    let size = size_of(&hunt.run_out()?);
-    let (asr, _) = attack_success(model, held_out, of_suspect, batch, monitor)?;
-    Ok((size, asr))
+    journal.once(key, || {
+        let found = Following::new(&mut hunt, journal.checkpoint(key), told, monitor)?.run_out()?;
+        let (asr, _) = attack_success(model, held_out, of_suspect, batch, monitor)?;
+        Ok((size_of(&found), asr))
+    })
 }
 
 /// The same trigger meant for every label but its target.

@@ -8,7 +8,7 @@
 
 use super::budget::pictures_at_once;
 use super::error::AuditError;
-use super::hunting::{Following, Steps, TRIED_ON, abroad, everywhere, farness, size_of, tried};
+use super::hunting::{Steps, TRIED_ON, abroad, everywhere, farness, followed, size_of, tried};
 use super::pace::Pace;
 use super::references::Reference;
 use super::scope::PairsExamined;
@@ -196,13 +196,11 @@ impl<'a> Chase<'a> {
 
     /// The searches of these pairs to their end, and how well their triggers work on pictures held back.
     fn followed(&self, pairs: Vec<Scouted<'a>>) -> Result<Vec<Found>, AuditError> {
-        let (done, failure) = each(pairs, cores(), |Scouted { mut hunt, below }| {
+        let (done, failure) = each(pairs, cores(), |Scouted { hunt, below }| {
             let told = |n| self.steps.add(n, "Searching marks for single pairs of labels");
             let (journal, device) = (&self.subject.journal, &self.subject.device);
             let key = key(hunt.direction());
-            let trigger = journal.trigger(&key, device, || {
-                Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.run_out()
-            })?;
+            let trigger = followed((journal, &key), hunt, device, &told, self.monitor)?;
             let batch = self.effort.search.batch;
             let mut evidence = tried(&trigger, &self.subject.suspect, &self.held_out, batch, self.monitor)?;
             evidence.anomaly_index = Some(below);
@@ -216,26 +214,20 @@ impl<'a> Chase<'a> {
         let (suspect, batch) = (&self.subject.suspect, self.effort.search.batch);
         let quiet = |_| ();
         let (done, failure) = each(planted, cores(), |Found { trigger, mut evidence }| {
-            let mut back = self.hunt(trigger.direction().reversed())?;
-            let journal = &self.subject.journal;
+            let back = self.hunt(trigger.direction().reversed())?;
+            let (journal, device) = (&self.subject.journal, &self.subject.device);
             let key = key(trigger.direction());
-            let way_back = format!("{key}-back");
-            let back = journal.once(&way_back, || {
-                let back = Following::new(&mut back, journal.checkpoint(&way_back), &quiet, self.monitor)?;
-                Ok(size_of(&back.run_out()?))
-            })?;
-            evidence.reverse_size = Some(back);
+            let back = followed((journal, &format!("{key}-back")), back, device, &quiet, self.monitor)?;
+            evidence.reverse_size = Some(size_of(&back));
             let (asr, _) = attack_success(suspect, &self.held_out, &everywhere(&trigger), batch, self.monitor)?;
             evidence.elsewhere = Some(asr);
             for (r, reference) in self.known_clean.iter().enumerate() {
                 let model = &reference.classifier;
                 let (search, seed) = (&self.subject.split.search, self.seed.of("reference").nth(r));
-                let mut hunt = Hunt::new(model, search, trigger.direction(), &self.effort.search, seed)?;
-                let abroad_key = format!("{key}-abroad-{r}");
-                let (size, asr) = journal.once(&abroad_key, || {
-                    let hunt = Following::new(&mut hunt, journal.checkpoint(&abroad_key), &quiet, self.monitor)?;
-                    abroad(hunt, &trigger, (model, &self.held_out), batch, self.monitor)
-                })?;
+                let hunt = Hunt::new(model, search, trigger.direction(), &self.effort.search, seed)?;
+                let key = format!("{key}-abroad-{r}");
+                let there = (model, &self.held_out);
+                let (size, asr) = abroad((journal, &key), hunt, &trigger, there, batch, &quiet, self.monitor)?;
                 evidence.reference_sizes.push(size);
                 evidence.reference_asr.push(asr);
             }

@@ -7,7 +7,7 @@
 
 use super::Event;
 use super::error::AuditError;
-use super::hunting::{Following, Steps, size_of, tried};
+use super::hunting::{Following, Steps, followed, size_of, tried};
 use super::subject::Subject;
 use super::verdict::{HALF_AN_OUTLIER, WORKS};
 use super::workers::{cores, each};
@@ -106,13 +106,10 @@ impl<'a> Race<'a> {
         Ok((hunt, so_far))
     }
 
-    fn end(&self, mut hunt: Hunt<'a>) -> Result<(Trigger, TriggerEvidence), AuditError> {
+    fn end(&self, hunt: Hunt<'a>) -> Result<(Trigger, TriggerEvidence), AuditError> {
         let key = self.key_of(&hunt);
         let (journal, told) = (&self.subject.journal, |n| self.steps.add(n, self.stage));
-        let trigger = journal.trigger(&key, &self.subject.device, || {
-            Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.run_out()
-        })?;
-        self.found(trigger)
+        self.found(followed((journal, &key), hunt, &self.subject.device, &told, self.monitor)?)
     }
 
     fn key_of(&self, hunt: &Hunt<'_>) -> String {

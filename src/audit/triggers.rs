@@ -3,7 +3,7 @@
 
 use super::budget::pictures_at_once;
 use super::error::AuditError;
-use super::hunting::{Following, Steps, TRIED_ON, abroad, farness, size_of};
+use super::hunting::{Steps, TRIED_ON, abroad, farness, size_of};
 use super::pace::Pace;
 use super::race::{Outcome, Race};
 use super::references::Reference;
@@ -126,13 +126,10 @@ pub(super) fn search(
         let (seen, failure) = each(&comparisons, cores(), |&(i, r)| {
             let (label, model) = (found[i].1.label, &known_clean[r].classifier);
             let seed = seed.of("reference").nth(r);
-            let mut hunt = Hunt::new(model, &subject.split.search, Direction::all_to(label), &how, seed)?;
-            let (journal, told) = (&subject.journal, |n| steps.add(n, kind.abroad));
+            let hunt = Hunt::new(model, &subject.split.search, Direction::all_to(label), &how, seed)?;
             let key = format!("{}-{label}-abroad-{r}", kind.key);
-            journal.once(&key, || {
-                let hunt = Following::new(&mut hunt, journal.checkpoint(&key), &told, monitor)?;
-                abroad(hunt, &found[i].0, (model, &held_out), how.batch, monitor)
-            })
+            let told = |n| steps.add(n, kind.abroad);
+            abroad((&subject.journal, &key), hunt, &found[i].0, (model, &held_out), how.batch, &told, monitor)
         });
         for ((i, _), (size, asr)) in comparisons.iter().zip(seen).filter_map(|(at, seen)| Some((at, seen?))) {
             found[*i].1.reference_sizes.push(size);

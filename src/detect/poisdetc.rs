@@ -12,7 +12,7 @@ use super::DetectError;
 use super::gradient::gradient_of;
 use crate::model::Classifier;
 use crate::progress::Monitor;
-use crate::tensor::{Adam, Random, cross_entropy, squash};
+use crate::tensor::{Adam, Random, cross_entropy, numbers, squash};
 use candle_core::{Device, Tensor, Var};
 
 /// A shot has reached its label at a cross-entropy of at most this (a probability of 0.82).
@@ -67,7 +67,7 @@ impl Shooting {
 }
 
 /// What became of the shots at one label, one entry a shot.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Shots {
     /// The label aimed at.
     pub label: usize,
@@ -78,6 +78,7 @@ pub struct Shots {
     /// Steps of both long stages together.
     pub steps: Vec<usize>,
     /// Final points `[shots, c, h, w]` in `[0, 1]`.
+    #[serde(with = "numbers")]
     pub points: Tensor,
 }
 

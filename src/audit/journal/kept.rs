@@ -15,15 +15,6 @@ use std::collections::BTreeMap;
 const MOST_POINTS: usize = 1 << 20;
 
 #[derive(Serialize, Deserialize)]
-struct KeptShots {
-    label: usize,
-    losses: Vec<f32>,
-    reference_losses: Vec<f32>,
-    steps: Vec<usize>,
-    points: Option<Numbers>,
-}
-
-#[derive(Serialize, Deserialize)]
 struct KeptModel {
     parameters: BTreeMap<String, Numbers>,
     accuracy: f32,
@@ -48,12 +39,9 @@ impl Journal {
         work: impl FnOnce() -> Result<Vec<Shots>, AuditError>,
     ) -> Result<Vec<Shots>, AuditError> {
         let mut fresh = None;
-        let kept: Vec<KeptShots> =
-            self.once(key, || fresh.insert(work()?).iter().map(KeptShots::of).collect::<Result<_, _>>())?;
-        match fresh {
-            Some(shots) => Ok(shots),
-            None => kept.into_iter().map(|kept| kept.shots(device)).collect(),
-        }
+        let kept: Vec<Shots> = self.once(key, || fresh.insert(work()?).iter().map(to_keep).collect())?;
+        let read = |shots: Shots| Ok(Shots { points: shots.points.to_device(device)?, ..shots });
+        fresh.map_or_else(|| kept.into_iter().map(read).collect(), Ok)
     }
 
     /// A trained model's numbers and its accuracy, as [`Journal::once`].
@@ -73,31 +61,13 @@ impl Journal {
     }
 }
 
-impl KeptShots {
-    fn of(shots: &Shots) -> Result<Self, AuditError> {
-        let points = (shots.points.elem_count() <= MOST_POINTS).then(|| Numbers(shots.points.clone()));
-        Ok(Self {
-            label: shots.label,
-            losses: shots.losses.clone(),
-            reference_losses: shots.reference_losses.clone(),
-            steps: shots.steps.clone(),
-            points,
-        })
+/// The shots without their points where those are too large.
+fn to_keep(shots: &Shots) -> Result<Shots, AuditError> {
+    if shots.points.elem_count() <= MOST_POINTS {
+        return Ok(shots.clone());
     }
-
-    fn shots(self, device: &Device) -> Result<Shots, AuditError> {
-        let points = match &self.points {
-            Some(numbers) => numbers.0.to_device(device)?,
-            None => Tensor::zeros((0, 1, 1, 1), candle_core::DType::F32, device)?,
-        };
-        Ok(Shots {
-            label: self.label,
-            losses: self.losses,
-            reference_losses: self.reference_losses,
-            steps: self.steps,
-            points,
-        })
-    }
+    let none = Tensor::zeros((0, 1, 1, 1), candle_core::DType::F32, &Device::Cpu)?;
+    Ok(Shots { points: none, ..shots.clone() })
 }
 
 #[cfg(test)]
