@@ -38,8 +38,15 @@ impl Journal {
         Self { folder: Some(folder) }
     }
 
-    /// The part of it that belongs to an order as it was understood: files, settings and program.
-    pub(super) fn of(&self, order: &Order, model: &str, images: &str, preprocessing: &impl Serialize) -> Self {
+    /// The part of it that belongs to an order as it was understood: files, settings and program. `images` tells them apart, and
+    /// is only asked where something is kept.
+    pub(super) fn of(
+        &self,
+        order: &Order,
+        model: &str,
+        images: impl FnOnce() -> String,
+        preprocessing: &impl Serialize,
+    ) -> Self {
         let Some(folder) = &self.folder else { return Self::none() };
         let reference = match order.reference.as_ref().map(std::fs::read) {
             None => Vec::new(),
@@ -49,6 +56,7 @@ impl Journal {
         };
         let mut digest = Sha256::new();
         let settings = serde_json::to_vec(&(&order.settings, preprocessing)).unwrap_or_default();
+        let images = images();
         for part in [env!("CARGO_PKG_VERSION").as_bytes(), model.as_bytes(), images.as_bytes(), &settings, &reference] {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
@@ -108,7 +116,7 @@ mod tests {
     #[test]
     fn a_piece_is_done_once_and_a_broken_one_again() {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::at(folder.path().join("new")).of(&Order::default(), "m", "i", &1);
+        let journal = Journal::at(folder.path().join("new")).of(&Order::default(), "m", || "i".into(), &1);
         let done = std::cell::Cell::new(0);
         let piece = |journal: &Journal| {
             journal.once("piece", || {
@@ -117,7 +125,7 @@ mod tests {
             })
         };
         assert_eq!([piece(&journal).unwrap(), piece(&journal).unwrap()], [(1, 0.1), (1, 0.1)]);
-        let other = Journal::at(folder.path().join("new")).of(&Order::default(), "another", "i", &1);
+        let other = Journal::at(folder.path().join("new")).of(&Order::default(), "another", || "i".into(), &1);
         assert_eq!(piece(&other).unwrap(), (2, 0.1), "pieces of another model are not found");
         std::fs::write(journal.folder.as_ref().unwrap().join("piece.json"), "[1, 0.").unwrap();
         assert_eq!(piece(&journal).unwrap(), (3, 0.1));

@@ -40,19 +40,21 @@ pub fn run_kept(
     let pace = Pace::new(expected(order), events);
 
     pace.begin(Phase::Open);
-    let opened = listen(&pace, Phase::Open, monitor, |m| opening::open(order, m))?;
+    let mut opened = listen(&pace, Phase::Open, monitor, |m| opening::open(order, m))?;
     events(Event::Model(opened.model_summary.clone()));
     events(Event::Images(opened.images_summary.clone()));
 
     pace.begin(Phase::Preprocessing);
-    let before = journal.of(order, &opened.model.sha256, &opened.images.sha256(), &order.preprocessing);
+    let before = journal.of(order, &opened.model.sha256, || opened.images.sha256(), &order.preprocessing);
     let discovery = before.once("preprocessing", || {
         listen(&pace, Phase::Preprocessing, monitor, |m| opening::discovery(order, &opened, &device, m))
     })?;
     let preprocessing = opening::best(&discovery)?;
     events(Event::Discovery(discovery.clone()));
     let mut subject = opening::subject(order, &opened, &preprocessing, device)?;
-    subject.journal = journal.of(order, &opened.model.sha256, &subject.split.sha256(), &preprocessing);
+    let sha256 = subject.split.sha256();
+    subject.journal = journal.of(order, &opened.model.sha256, || sha256.clone(), &preprocessing);
+    opened.images_summary.sha256 = Some(sha256);
 
     let mut evidence = Evidence::none(opened.model.classes);
     let mut known_clean: Vec<Reference> = Vec::new();
@@ -141,7 +143,7 @@ fn assemble(
     let clean_accuracy = discovery.accuracy;
     let names = label_names(&opened.images, opened.model.classes);
     let held_out = subject.split.held_out.len();
-    let images = ImagesSummary { names, held_out, sha256: Some(subject.split.sha256()), ..opened.images_summary };
+    let images = ImagesSummary { names, held_out, ..opened.images_summary };
     let verdict = verdict::model(&labels);
     let summary = verdict::summary(&labels, verdict, &examined);
     let limits = verdict::limits(&images, &known_clean, &labels, &examined);
