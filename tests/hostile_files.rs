@@ -133,7 +133,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn archive(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, bytes) in parts {
-        let how = zip::write::FileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+        let how = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
         zip.start_file(*name, how).unwrap();
         zip.write_all(bytes).unwrap();
     }

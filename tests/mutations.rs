@@ -174,7 +174,7 @@ mod pictures {
     pub fn npz(parts: &[(&str, Vec<u8>)]) -> Vec<u8> {
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         for (name, bytes) in parts {
-            let plain = zip::write::FileOptions::default().compression_method(zip::CompressionMethod::Stored);
+            let plain = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
             zip.start_file(*name, plain).unwrap();
             zip.write_all(bytes).unwrap();
         }

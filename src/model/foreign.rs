@@ -4,8 +4,10 @@
 //! told by the names in their directory, pickles by their first bytes and the names that stand in them.
 
 use super::error::{Foreign, ModelError};
+use std::borrow::Cow;
 use std::io::Cursor;
 use std::path::Path;
+use zip::ZipArchive;
 
 /// Kinds of file that hold a model, or its weights, in a form that cannot be read here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,19 +124,20 @@ fn kind(bytes: &[u8]) -> Option<Kind> {
     None
 }
 
+/// The names in an archive's directory, those that are text.
+fn names<'a>(archive: &'a ZipArchive<Cursor<&[u8]>>) -> impl Iterator<Item = Cow<'a, str>> {
+    archive.file_names().take(MOST_NAMES).flatten()
+}
+
 /// What an archive is by the names in its directory; where that is broken, by names that stand in it.
 fn archive_kind(bytes: &[u8]) -> Option<Kind> {
-    let directory = zip::ZipArchive::new(Cursor::new(bytes)).ok();
+    let directory = ZipArchive::new(Cursor::new(bytes)).ok();
     let has = |ending: &str| match &directory {
-        Some(archive) => {
-            archive.file_names().take(MOST_NAMES).any(|n| n == ending || n.ends_with(&format!("/{ending}")))
-        }
+        Some(archive) => names(archive).any(|n| n == ending || n.ends_with(&format!("/{ending}"))),
         None => holds(bytes, ending.as_bytes()),
     };
     let has_folder = |folder: &str| match &directory {
-        Some(archive) => {
-            archive.file_names().take(MOST_NAMES).any(|n| n.split('/').rev().skip(1).any(|part| part == folder))
-        }
+        Some(archive) => names(archive).any(|n| n.split('/').rev().skip(1).any(|part| part == folder)),
         None => holds(bytes, format!("{folder}/").as_bytes()),
     };
     if has("serialized_exported_program.json") || has("archive_format") || has("models/model.json") {

@@ -1,7 +1,7 @@
 //! NumPy archives (`.npz`) with an array of images and an array of labels.
 //!
-//! The header of an array is parsed here and not by npyz, whose parser recurses over nested brackets and
-//! allocates what the header claims: both let a hostile file end the program. Pickled (object) arrays
+//! The header of an array is parsed here: parsers made for files one trusts recurse over nested brackets and allocate
+//! what the header claims, and both let a hostile file end the program. Pickled (object) arrays
 //! are refused, never read.
 
 use super::folder::{Folder, prefer_test};
@@ -11,17 +11,20 @@ use super::{MAX_SET_BYTES, Wanted, label_names};
 use crate::images::{ImageError, ImageSet};
 use crate::progress::Monitor;
 use half::f16;
-use npyz::npz::NpzArchive;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
+use zip::ZipArchive;
 
 /// First bytes of an `.npy` file.
 pub(super) const NPY_MAGIC: &[u8] = b"\x93NUMPY";
 /// Longest header of an array that is read; NumPy's own are about 128 bytes.
 const MAX_HEADER: usize = 16 << 10;
 
-type Archive = NpzArchive<BufReader<File>>;
+/// What the name of an array ends with in an archive.
+const ENDING: &str = ".npy";
+
+type Archive = ZipArchive<BufReader<File>>;
 
 pub(super) fn recognises(_: &Path, start: &[u8]) -> bool {
     start.starts_with(b"PK\x03\x04")
@@ -44,8 +47,9 @@ pub(super) fn open_folder(folder: &Folder, wanted: &Wanted, monitor: &Monitor) -
 pub(super) fn open(path: &Path, wanted: &Wanted, monitor: &Monitor) -> Result<ImageSet, ImageError> {
     let file = BufReader::new(File::open(path).map_err(|e| ImageError::io(path, e))?);
     let mut archive =
-        NpzArchive::new(file).map_err(|e| ImageError::damaged(path, format!("it is no whole .npz archive ({e})")))?;
-    let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+        Archive::new(file).map_err(|e| ImageError::damaged(path, format!("it is no whole .npz archive ({e})")))?;
+    let mut names: Vec<String> =
+        archive.file_names().flatten().filter_map(|name| Some(name.strip_suffix(ENDING)?.to_owned())).collect();
     names.sort();
     if names.is_empty() {
         return Err(ImageError::not_images(path, "it is a .zip without NumPy arrays"));
@@ -160,10 +164,7 @@ fn read<T>(
     work: impl FnOnce(&mut dyn Read) -> Result<T, String>,
 ) -> Result<T, ImageError> {
     let broken = |why: String| ImageError::damaged(path, format!("the array \"{name}\" cannot be read ({why})"));
-    let mut file = archive
-        .zip_archive()
-        .by_name(&npyz::npz::file_name_from_array_name(name))
-        .map_err(|e| broken(e.to_string()))?;
+    let mut file = archive.by_name(&format!("{name}{ENDING}")).map_err(|e| broken(e.to_string()))?;
     work(&mut file).map_err(broken)
 }
 

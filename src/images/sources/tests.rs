@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::*;
+use candle_core::{Device, Tensor, WithDType};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use image::{GrayImage, Luma, Rgb, RgbImage};
-use npyz::WriterBuilder;
-use npyz::npz::NpzWriter;
 use std::fs;
 use std::io::Write;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 fn read(path: &Path) -> Result<ImageSet, ImageError> {
     open(path, &Wanted::default(), &Monitor::silent())
@@ -228,46 +229,33 @@ fn a_csv_with_bad_rows_uses_the_others() {
     says(&refused(&csv), &["none of its 1 pictures", "x.png"]);
 }
 
-fn array<T: npyz::Serialize + npyz::AutoSerialize + Copy>(
-    zip: &mut NpzWriter<std::io::BufWriter<fs::File>>,
-    name: &str,
-    shape: &[u64],
-    values: &[T],
-) {
-    let mut writer = zip.array(name, Default::default()).unwrap().default_dtype().shape(shape).begin_nd().unwrap();
-    writer.extend(values.iter().copied()).unwrap();
-    writer.finish().unwrap();
+/// An array, to be written by candle.
+fn array<T: WithDType>(name: &str, shape: &[usize], values: &[T]) -> (String, Tensor) {
+    (name.to_owned(), Tensor::from_slice(values, shape, &Device::Cpu).unwrap())
 }
 
-fn npz(work: impl FnOnce(&mut NpzWriter<std::io::BufWriter<fs::File>>)) -> (tempfile::TempDir, PathBuf) {
+fn npz(arrays: &[(String, Tensor)]) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("set.npz");
-    work(&mut NpzWriter::create(&path).unwrap());
+    Tensor::write_npz(arrays, &path).unwrap();
     (dir, path)
 }
 
 #[test]
 fn an_npz_of_bytes_or_fractions_in_any_layout() {
     let bytes: Vec<u8> = (0..2 * 4 * 5 * 3).map(|i| i * 2).collect();
-    let (_keep, path) = npz(|zip| {
-        array(zip, "x", &[2, 4, 5, 3], &bytes);
-        array(zip, "y", &[2], &[3_i64, 0]);
-    });
+    let (_keep, path) = npz(&[array("x", &[2, 4, 5, 3], &bytes), array("y", &[2], &[3_i64, 0])]);
     let last = read(&path).unwrap();
     assert_eq!((last.labels.as_slice(), last.names.len(), last.height, last.width), (&[3, 0][..], 4, 4, 5));
     let first: Vec<u8> = last.pixels.clone();
-    let as_first = |zip: &mut NpzWriter<_>| array(zip, "y_test", &[2, 1], &[3_u8, 0]);
-    let (_keep, path) = npz(|zip| {
-        array(zip, "X_test", &[2, 3, 4, 5], &first);
-        as_first(zip);
-    });
+    let (_keep, path) = npz(&[array("X_test", &[2, 3, 4, 5], &first), array("y_test", &[2, 1], &[3_u8, 0])]);
     assert_eq!(read(&path).unwrap(), last);
     for (scale, shift) in [(255.0, 0.0), (127.5, -1.0), (1.0, 0.0)] {
         let numbers: Vec<f32> = first.iter().map(|&b| f32::from(b) / scale + shift).collect();
-        let (_keep, path) = npz(|zip| {
-            array(zip, "images", &[2, 3, 4, 5], &numbers);
-            array(zip, "labels", &[2, 4], &[0.0_f64, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
-        });
+        let (_keep, path) = npz(&[
+            array("images", &[2, 3, 4, 5], &numbers),
+            array("labels", &[2, 4], &[0.0_f64, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]),
+        ]);
         // -1 to 1 is only told from 0 to 1 by a value below zero, which these have.
         assert_eq!(read(&path).unwrap(), last, "scale {scale}");
     }
@@ -275,10 +263,7 @@ fn an_npz_of_bytes_or_fractions_in_any_layout() {
 
 #[test]
 fn an_npz_of_gray_images_without_usual_names() {
-    let (_keep, path) = npz(|zip| {
-        array(zip, "arr_0", &[3, 4, 4], &[7_u8; 48]);
-        array(zip, "arr_1", &[3], &[0_i32, 1, 2]);
-    });
+    let (_keep, path) = npz(&[array("arr_0", &[3, 4, 4], &[7_u8; 48]), array("arr_1", &[3], &[0_i32, 1, 2])]);
     let set =
         open(&path, &Wanted { channels: Some(3), size: Some([8, 8]), label_names: None }, &Monitor::silent()).unwrap();
     assert_eq!((set.len(), set.channels, set.height), (3, 3, 8));
@@ -288,40 +273,34 @@ fn an_npz_of_gray_images_without_usual_names() {
 
 #[test]
 fn an_npz_that_cannot_be_used_says_why() {
-    let gray = |zip: &mut NpzWriter<_>| array(zip, "x", &[2, 4, 4], &[0_u8; 32]);
-    let (_keep, path) = npz(gray);
+    let gray = || array("x", &[2, 4, 4], &[0_u8; 32]);
+    let (_keep, path) = npz(&[gray()]);
     says(&refused(&path), &["no pair of arrays", "x [2, 4, 4]"]);
-    let (_keep, path) = npz(|zip| {
-        gray(zip);
-        array(zip, "y", &[3], &[0_u8, 1, 2]);
-    });
+    let (_keep, path) = npz(&[gray(), array("y", &[3], &[0_u8, 1, 2])]);
     says(&refused(&path), &["2 images", "3 labels"]);
     for (labels, why) in
         [([-1.0_f32, 0.0], "-1 is no label"), ([0.5, 0.0], "0.5 is no label"), ([1e9, 0.0], "is no label")]
     {
-        let (_keep, path) = npz(|zip| {
-            gray(zip);
-            array(zip, "y", &[2], &labels);
-        });
+        let (_keep, path) = npz(&[gray(), array("y", &[2], &labels)]);
         says(&refused(&path), &[why]);
     }
     for (value, why) in [(-3.0_f32, "from -3"), (900.0, "to 900"), (f32::NAN, "no numbers")] {
-        let (_keep, path) = npz(|zip| {
-            array(zip, "x", &[2, 4, 4], &[value; 32]);
-            array(zip, "y", &[2], &[0_u8, 1]);
-        });
+        let (_keep, path) = npz(&[array("x", &[2, 4, 4], &[value; 32]), array("y", &[2], &[0_u8, 1])]);
         says(&refused(&path), &["\"x\" cannot be used", why]);
     }
 }
 
 /// An `.npz` with arrays as given, header and all.
 fn raw_npz(arrays: &[(&str, Vec<u8>)]) -> (tempfile::TempDir, PathBuf) {
-    npz(|zip| {
-        for (name, bytes) in arrays {
-            zip.zip_writer().start_file(format!("{name}.npy"), Default::default()).unwrap();
-            zip.zip_writer().write_all(bytes).unwrap();
-        }
-    })
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("set.npz");
+    let mut zip = ZipWriter::new(fs::File::create(&path).unwrap());
+    for (name, bytes) in arrays {
+        zip.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap();
+    (dir, path)
 }
 
 fn npy(header: &str, data: &[u8]) -> Vec<u8> {

@@ -276,7 +276,7 @@ fn an_archive_with_changed_bytes_or_endless_zeros_ends_in_one_sentence() {
     // A hundred megabytes of zeros pack into a hundred kilobytes.
     let mut packed = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for name in ["metadata.json", "config.json", "model.weights.h5"] {
-        let small = zip::write::FileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+        let small = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
         packed.start_file(name, small).unwrap();
         std::io::copy(&mut std::io::Read::take(std::io::repeat(0), 100 << 20), &mut packed).unwrap();
     }

@@ -6,7 +6,7 @@
 use super::Fault;
 use std::io::{Cursor, Read, Write};
 use zip::read::ZipFile;
-use zip::write::FileOptions;
+use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 const CONFIG: &str = "config.json";
@@ -36,9 +36,7 @@ pub(in crate::model) fn is_archive(bytes: &[u8]) -> bool {
         return false;
     }
     match ZipArchive::new(Cursor::new(bytes)) {
-        Ok(archive) => {
-            archive.file_names().any(|name| name == CONFIG) && archive.file_names().any(|name| name == WEIGHTS)
-        }
+        Ok(archive) => [CONFIG, WEIGHTS].iter().all(|name| archive.index_for_name(name).is_some()),
         // Cut off: told by the names that stand in front of its parts.
         Err(_) => [CONFIG, METADATA].iter().any(|name| bytes.get(30..30 + name.len()) == Some(name.as_bytes())),
     }
@@ -65,8 +63,8 @@ fn text(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<String, F
     String::from_utf8(bytes).map_err(|_| Fault::Damaged(format!("its \"{name}\" is no text")))
 }
 
-fn part(file: ZipFile, most: u64) -> Result<Vec<u8>, Fault> {
-    let name = file.name().to_owned();
+fn part<R: Read>(file: ZipFile<'_, R>, most: u64) -> Result<Vec<u8>, Fault> {
+    let name = String::from_utf8_lossy(file.name_raw()).into_owned();
     let mut bytes = Vec::new();
     let read = file.take(most + 1).read_to_end(&mut bytes);
     read.map_err(|error| Fault::Damaged(format!("its \"{name}\" cannot be unpacked ({error})")))?;
@@ -86,14 +84,15 @@ pub(super) fn repack(bytes: &[u8], weights: &[u8]) -> Result<Vec<u8>, String> {
         let mut packed = ZipWriter::new(Cursor::new(Vec::with_capacity(bytes.len())));
         for i in 0..archive.len() {
             let file = archive.by_index_raw(i)?;
-            if file.name() != WEIGHTS {
+            if file.name_raw() != WEIGHTS.as_bytes() {
                 packed.raw_copy_file(file)?;
                 continue;
             }
             // Stored plainly, as Keras does it.
-            let plain = FileOptions::default().compression_method(CompressionMethod::Stored);
-            let plain =
-                plain.last_modified_time(file.last_modified()).large_file(weights.len() as u64 > u64::from(u32::MAX));
+            let plain = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+            let plain = plain
+                .last_modified_time(file.last_modified().unwrap_or_default())
+                .large_file(weights.len() as u64 > u64::from(u32::MAX));
             packed.start_file(WEIGHTS, plain)?;
             packed.write_all(weights)?;
         }
