@@ -2,13 +2,14 @@
 
 use super::arguments::InspectArguments;
 use super::exit::Exit;
+use super::results;
 use super::terminal::{self, Align, columns, harmless};
 use super::watch::watch_steps;
 use crate::audit::{ImagesSummary, ModelSummary};
 use crate::images::{self, Discovery, ImageError, Wanted};
 use crate::model::{self, Model};
 use crate::progress::Monitor;
-use crate::report::{json, words, write_whole};
+use crate::report::{json, words};
 use anyhow::Result;
 use candle_core::Device;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ struct Inspection {
 /// # Errors
 /// One sentence.
 pub fn run(arguments: &InspectArguments) -> Result<Exit> {
+    results::check(arguments.json.as_deref())?;
     let (model, images) = (arguments.model.clone(), arguments.images.clone());
     let label_names = arguments.labels.clone();
     let found = watch_steps(false, move |monitor| {
@@ -38,15 +40,8 @@ pub fn run(arguments: &InspectArguments) -> Result<Exit> {
     })?;
     if let Some(model) = &found.model {
         let (images, discovery) = (found.images.as_ref(), found.discovery.as_ref());
-        match &arguments.json {
-            Some(file) if file == Path::new("-") => terminal::print(&json::inspection(model, images, discovery))?,
-            file => {
-                if let Some(file) = file {
-                    write_whole(file, json::inspection(model, images, discovery).as_bytes())?;
-                }
-                terminal::print(&text(model, images, discovery))?;
-            }
-        }
+        let as_json = || json::inspection(model, images, discovery);
+        results::deliver(arguments.json.as_deref(), as_json, || text(model, images, discovery))?;
     }
     match found.failed {
         Some(why) if matches!(why.downcast_ref(), Some(ImageError::Stopped(_))) => Ok(Exit::Stopped),
