@@ -1,0 +1,55 @@
+"""Makes the seeds that the project has no small files of: image sets. Needs nothing but Python.
+
+    python3 fuzz/make_seeds.py FOLDER
+
+Writes FOLDER/npz, FOLDER/idx and FOLDER/cifar.
+"""
+import io
+import struct
+import sys
+import zipfile
+from pathlib import Path
+
+
+def npy(kind, shape, data):
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data
+
+
+def npz(arrays, how):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", how) as archive:
+        for name, data in arrays.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), data, how)
+    return packed.getvalue()
+
+
+def numbers(count):
+    return bytes(i * 37 % 256 for i in range(count))
+
+
+def write(folder, files):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+
+
+def main():
+    folder = Path(sys.argv[1])
+    labels = npy("<i8", (3,), struct.pack("<3q", 0, 1, 2))
+    gray = struct.pack("<60f", *(v / 255 for v in numbers(60)))
+    rows = npy("|u1", (3, 3), bytes([1, 0, 0, 0, 1, 0, 0, 0, 1]))
+    write(folder / "npz", {
+        "bytes.npz": npz({"x": npy("|u1", (3, 4, 5, 3), numbers(180)), "y": labels}, zipfile.ZIP_STORED),
+        "packed.npz": npz({"x_test": npy("|u1", (3, 3, 4, 5), numbers(180)), "y_test": labels}, zipfile.ZIP_DEFLATED),
+        "fractions.npz": npz({"images": npy("<f4", (3, 4, 5), gray), "labels": labels}, zipfile.ZIP_STORED),
+        "one_hot.npz": npz({"arr_0": npy("|u1", (3, 4, 5), numbers(60)), "arr_1": rows}, zipfile.ZIP_STORED),
+    })
+    write(folder / "idx", {"gray": b"\x00\x00\x08\x03" + struct.pack(">3I", 3, 4, 5) + numbers(60)})
+    one = lambda label: b"".join(bytes([i % 3] * label) + numbers(3072) for i in range(3))
+    write(folder / "cifar", {"ten.bin": one(1), "hundred.bin": one(2)})
+
+
+if __name__ == "__main__":
+    main()
