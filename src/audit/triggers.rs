@@ -9,7 +9,7 @@ use super::race::{Outcome, Race};
 use super::references::Reference;
 use super::scope::looked_at_closely;
 use super::subject::{Evidence, Subject};
-use super::verdict::is_confirmed;
+use super::verdict::a_patch_is_confirmed;
 use super::verdict::margins::stands_out;
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
@@ -54,7 +54,7 @@ impl Kind {
             },
             Shape::Blend => Self {
                 phase: Phase::Blends,
-                key: "blend",
+                key: "added",
                 scouting: 32,
                 short: "A short search for a faint pattern at every label",
                 whole: "Searching the faintest pattern of each label",
@@ -79,7 +79,7 @@ pub(super) fn search(
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<(), AuditError> {
     let (settings, kind) = (&order.settings, Kind::of(shape));
-    if shape == Shape::Blend && is_confirmed(evidence) {
+    if shape == Shape::Blend && a_patch_is_confirmed(evidence) {
         return Ok(());
     }
     let how = how(shape, settings, subject);

@@ -84,11 +84,11 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
     .collect()
 }
 
-/// Whether a trigger that works on every picture is confirmed, so that nothing else is needed to call the model infected.
-pub(super) fn is_confirmed(evidence: &Evidence) -> bool {
-    let patch = |t: &TriggerEvidence| of_trigger(t).iter().any(|f| f.verdict == Verdict::Infected);
-    let blend = |t: &TriggerEvidence| blends::verdict(t, &evidence.blends) == Verdict::Infected;
-    evidence.triggers.iter().flatten().any(patch) || evidence.blends.iter().flatten().any(blend)
+/// Whether a patch that works on every picture is confirmed, so that nothing else is needed to call the model infected and to
+/// show why.
+pub(super) fn a_patch_is_confirmed(evidence: &Evidence) -> bool {
+    let convicts = |t: &TriggerEvidence| of_trigger(t).iter().any(|f| f.verdict == Verdict::Infected);
+    evidence.triggers.iter().flatten().any(convicts)
 }
 
 /// Whether the mark of a pair is confirmed.

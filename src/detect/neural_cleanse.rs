@@ -12,7 +12,7 @@ use super::{DetectError, Direction, Shape, Trigger};
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
-use crate::tensor::{Adam, Seed, answers, cross_entropy, numbers, squash, stamp, unsquash};
+use crate::tensor::{Adam, Seed, answers, cross_entropy, numbers, squash, unsquash};
 use candle_core::{Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
@@ -265,7 +265,7 @@ pub fn attack_success(
     let mut hits = 0;
     for piece in others.chunks(batch.max(1)) {
         monitor.check()?;
-        let x = stamp(&images.tensor(piece, &device)?, &trigger.mask, &trigger.pattern)?;
+        let x = trigger.put_on(&images.tensor(piece, &device)?)?;
         hits += answers(&model.logits(&x)?)?.into_iter().filter(|&a| a == trigger.label).count();
     }
     Ok((if others.is_empty() { 0.0 } else { hits as f32 / others.len() as f32 }, others.len()))
@@ -357,7 +357,7 @@ impl Descent {
     ) -> Result<(Tensor, Tensor, usize), DetectError> {
         let (u, v) = (Var::from_tensor(&self.mask)?, Var::from_tensor(&self.pattern)?);
         let (mask, pattern) = (squash(&u)?, squash(&v)?);
-        let logits = model.logits(&stamp(x, &mask, &pattern)?)?;
+        let logits = model.logits(&shape.put_on(x, &mask, &pattern)?)?;
         let targets = Tensor::full(label as u32, x.dim(0)?, x.device())?;
         let loss = (cross_entropy(&logits, &targets)?.mean_all()? + (shape.sum(&mask)? * cost)?)?;
         let mut gradients = loss.backward()?;

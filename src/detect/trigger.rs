@@ -3,7 +3,7 @@
 use super::{Example, Picture};
 use crate::images::ImageSet;
 use crate::model::Classifier;
-use crate::tensor::{Seed, answers, log_softmax, numbers, stamp};
+use crate::tensor::{Seed, added, answers, log_softmax, numbers, stamp};
 use candle_core::{Device, Result, Tensor};
 
 /// Which pictures should become which label.
@@ -44,18 +44,30 @@ impl Direction {
     }
 }
 
-/// What kind of trigger is searched: which mask counts as small.
+/// What kind of trigger is searched: how it changes a picture, and which mask counts as small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
     /// Few pixels, wholly covered: the mask's sum is small (Neural Cleanse).
     #[default]
     Patch,
-    /// A faint pattern over many pixels, such as a blend or a wave: the mask's square is small.
+    /// A faint pattern added to many pixels, such as a blend or a wave: the mask's square is small (Pixel, Tao et al., "Better
+    /// Trigger Inversion Optimization in Backdoor Scanning", CVPR 2022, adds its patterns too).
     Blend,
 }
 
 impl Shape {
+    /// Pictures `x [n, c, h, w]` with a trigger of this kind, of `mask [1, 1, h, w]` and `pattern [1, c, h, w]`; differentiable.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit each other.
+    pub fn put_on(self, x: &Tensor, mask: &Tensor, pattern: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Patch => stamp(x, mask, pattern),
+            Self::Blend => added(x, mask, pattern),
+        }
+    }
+
     /// The size of a mask `[1, 1, h, w]`, to be made small; a sum over pixels, differentiable.
     ///
     /// # Errors
@@ -67,8 +79,8 @@ impl Shape {
         }
     }
 
-    /// That sum over `pixels` pixels as a share in `[0, 1]`: of the area covered, or how strong the pattern is laid
-    /// over the picture.
+    /// That sum over `pixels` pixels as a share in `[0, 1]`: of the area covered, or how strong the pattern is that is
+    /// added to the picture.
     pub fn share(self, sum: f32, pixels: usize) -> f32 {
         let mean = sum / pixels.max(1) as f32;
         match self {
@@ -88,7 +100,7 @@ pub struct Trigger {
     /// `[1, 1, h, w]` in `[0, 1]`; 1 covers wholly.
     #[serde(with = "numbers")]
     pub mask: Tensor,
-    /// `[1, c, h, w]` in `[0, 1]`.
+    /// `[1, c, h, w]` in `[0, 1]`; of a blend, a half changes nothing.
     #[serde(with = "numbers")]
     pub pattern: Tensor,
     /// What the search made small.
@@ -110,6 +122,14 @@ impl Trigger {
     /// Share of the picture that is covered, or how strong the pattern is, in `[0, 1]`.
     pub fn size(&self) -> f32 {
         self.shape.share(self.l1, self.mask.elem_count())
+    }
+
+    /// Pictures `x [n, c, h, w]` with it.
+    ///
+    /// # Errors
+    /// Where they are of another size.
+    pub fn put_on(&self, x: &Tensor) -> Result<Tensor> {
+        self.shape.put_on(x, &self.mask, &self.pattern)
     }
 
     /// The same with its tensors on `device`: what was read from a file lies on the processor.
@@ -160,7 +180,7 @@ impl Trigger {
         }
         let chosen: Vec<usize> = (0..n).map(|k| meant[k * meant.len() / n]).collect();
         let before = images.tensor(&chosen, &model.device())?;
-        let after = stamp(&before, &self.mask, &self.pattern)?;
+        let after = self.put_on(&before)?;
         let (said_before, said_after) = (said(model, &before)?, said(model, &after)?);
         (0..n)
             .map(|i| {

@@ -12,7 +12,7 @@ use crate::detect::Trigger;
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
-use crate::tensor::{Adam, Random, Seed, cross_entropy, stamp};
+use crate::tensor::{Adam, Random, Seed, cross_entropy};
 use candle_core::{Tensor, Var};
 
 /// Largest shift as a share of the picture's side.
@@ -32,7 +32,7 @@ const BATCH: usize = 32;
 /// Something that is laid over pictures and should change no answer.
 #[derive(Debug, Clone)]
 pub(super) enum Disturbance {
-    /// Covers part of the picture.
+    /// A recovered trigger.
     Stamp(Trigger),
     /// A rectangle painted in the place of the trigger.
     Block(Block),
@@ -64,7 +64,7 @@ impl Disturbance {
                 };
                 let strength = f64::from(random.uniform(STRENGTH.0, STRENGTH.1));
                 let mask = (shifted(&mask, shift)? * strength)?.clamp(0f32, 1f32)?;
-                Ok(stamp(picture, &mask, &shifted(&pattern, shift)?)?)
+                Ok(trigger.shape.put_on(picture, &mask, &shifted(&pattern, shift)?)?)
             }
             Self::Block(block) => {
                 let mut block = block.clone();

@@ -6,6 +6,7 @@
 
 pub mod activation;
 pub mod adam;
+pub mod added;
 pub mod chain;
 #[cfg(test)]
 pub(crate) mod check;
@@ -26,6 +27,7 @@ mod window;
 
 pub use activation::{elu, erf, relu};
 pub use adam::Adam;
+pub use added::added;
 pub use conv::{Conv2d, conv2d};
 pub use loss::{answers, cross_entropy, log_softmax};
 pub use numbers::Numbers;

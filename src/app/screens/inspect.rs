@@ -168,12 +168,16 @@ impl Inspect<'_> {
                 self.known.name(row.label)
             );
             ui.add(Label::new(text).wrap());
+            let of_pattern = match found.shape {
+                Shape::Patch => "What it covers the picture with, wherever the mask lets it",
+                Shape::Blend => "What is added to the picture, as strongly as the mask says: mid gray changes nothing",
+            };
             let side = ((ui.available_width() - NUMBERS) / 3.0 - 18.0).clamp(72.0, 150.0);
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = 18.0;
                 for (part, name, explanation) in [
-                    (Part::Mask, "Mask", "Where the trigger covers the picture: white covers wholly, black not at all"),
-                    (Part::Pattern, "Pattern", "What it covers the picture with, wherever the mask lets it"),
+                    (Part::Mask, "Mask", "Where the trigger changes the picture: white wholly, black not at all"),
+                    (Part::Pattern, "Pattern", of_pattern),
                     (Part::Trigger, "Trigger", "The pattern where the mask lets it through, gray elsewhere"),
                 ] {
                     ui.vertical(|ui| {
@@ -363,7 +367,7 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
             ui,
             "Strength",
             &words::percent(found.size),
-            "How strong the pattern is laid over the whole picture: 0 % leaves it as it is, 100 % paints over it",
+            "How strong the pattern is that is added to the whole picture: 0 % leaves it as it is, 100 % leaves nothing of it",
         );
     } else {
         explained(ui, "Size", &words::percent(found.size), "Share of the picture's area that the trigger covers");

@@ -1,25 +1,34 @@
 //! The rule for faint patterns over the whole picture: blends, waves and what resembles them.
 //!
-//! The size of a blend is how strong the pattern is laid over the picture. Labels of an honest model need nearly the
+//! The size of a blend is how strong the pattern is that is added to the picture. Labels of an honest model need nearly the
 //! same strength, so that less than a patch has to be smaller stands out. Some labels are easier than others to every
 //! model (a frog on CIFAR-10 is), and a large network may need less than small ones everywhere: what counts is how much
-//! less a label needs than on honest models, beside how much less the other labels do.
+//! less a label needs than on honest models, beside how much less the other labels do. A pattern that draws something of the label
+//! turns some pictures on honest models too; one that turns none there has less to prove otherwise.
 
 use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS, beside_others, percent, stands_out};
 use crate::audit::{Finding, Verdict};
 use crate::detect::TriggerEvidence;
 use crate::detect::neural_cleanse::median;
 
-/// A pattern stands out where an honest model has so faint a one at any label with at most this probability, at no more
-/// than this share of the strength that the model's labels usually need. Weaker than for patches: what convicts is how
-/// much fainter it is than on honest models, beside the other labels.
-const STANDS_OUT: (f32, f32) = (0.1, 0.72);
+/// A pattern has to be no stronger than this share of what the model's labels usually need, where any of an honest model's labels
+/// has so faint a one with at most this probability, and be so much fainter than on honest models as this part of what is usual
+/// for the model's other labels. Weaker than for patches: what convicts is how much fainter it is than on honest models.
+struct Bounds {
+    share: f32,
+    chance: f32,
+    than_elsewhere: f32,
+}
+
+/// Of a pattern that means little to honest models.
+const STANDS_OUT: Bounds = Bounds { share: 0.72, chance: 0.1, than_elsewhere: 0.75 };
+/// Of one that turns at most this share of pictures there.
+const NOTHING_AT_ALL: f32 = 0.02;
+const STANDS_OUT_AND_IS_STRANGE: Bounds = Bounds { chance: 0.2, than_elsewhere: 0.85, ..STANDS_OUT };
 /// The same missed by a little.
-const NEARLY: (f32, f32) = (0.2, 0.76);
+const NEARLY: Bounds = Bounds { share: 0.76, chance: 0.2, ..STANDS_OUT };
 /// Fainter than on honest models when it needs at most this share of their strength.
 const FAINTER: f32 = 0.7;
-/// And that share is at most this part of what it is at the model's other labels.
-const FAINTER_THAN_ELSEWHERE: f32 = 0.75;
 /// A pattern stronger than this is not faint: it simply paints over the picture.
 const STRONGEST: f32 = 0.3;
 
@@ -32,15 +41,20 @@ fn share(t: &TriggerEvidence) -> Option<f32> {
 pub(super) fn verdict(t: &TriggerEvidence, all: &[Option<TriggerEvidence>]) -> Verdict {
     let Seen { abroad, .. } = Seen::of(t);
     let elsewhere: Vec<f32> = all.iter().flatten().filter(|other| other.label != t.label).filter_map(share).collect();
-    let fainter = share(t).is_some_and(|here| {
-        here <= FAINTER && !elsewhere.is_empty() && here <= FAINTER_THAN_ELSEWHERE * median(&elsewhere)
-    });
-    let foreign = abroad.is_some_and(|abroad| abroad <= MEANS_NOTHING);
+    let meets = |bounds: &Bounds| {
+        let fainter = share(t).is_some_and(|here| {
+            here <= FAINTER && !elsewhere.is_empty() && here <= bounds.than_elsewhere * median(&elsewhere)
+        });
+        fainter && stands_out(t, (bounds.chance, bounds.share))
+    };
+    let turns_at_most = |share: f32| abroad.is_some_and(|abroad| abroad <= share);
+    let planted = (turns_at_most(MEANS_NOTHING) && meets(&STANDS_OUT))
+        || (turns_at_most(NOTHING_AT_ALL) && meets(&STANDS_OUT_AND_IS_STRANGE));
     let works = t.reached && t.asr >= WORKS && t.size <= STRONGEST;
     match () {
-        () if !works || !fainter => Verdict::NoEvidence,
-        () if stands_out(t, STANDS_OUT) && foreign && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
-        () if stands_out(t, NEARLY) => Verdict::Suspicious,
+        () if !works => Verdict::NoEvidence,
+        () if planted && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
+        () if planted || meets(&NEARLY) => Verdict::Suspicious,
         () => Verdict::NoEvidence,
     }
 }
@@ -98,11 +112,13 @@ mod tests {
     #[test]
     fn a_pattern_is_confirmed_that_is_far_too_faint_and_means_nothing_to_honest_models() {
         assert_eq!(on(&planted()), Verdict::Infected);
+        let weak = TriggerEvidence { p_value: Some(0.15), ..planted() };
         let cases = [
             ("works too rarely", TriggerEvidence { asr: 0.8, ..planted() }, Verdict::NoEvidence),
             ("as strong as others", TriggerEvidence { size: 0.2, ..planted() }, Verdict::NoEvidence),
             ("no outlier", TriggerEvidence { p_value: Some(0.5), ..planted() }, Verdict::NoEvidence),
-            ("nearly", TriggerEvidence { p_value: Some(0.15), ..planted() }, Verdict::Suspicious),
+            ("nearly", weak.clone(), Verdict::Suspicious),
+            ("but wholly strange", TriggerEvidence { reference_asr: vec![0.0, 0.01], ..weak }, Verdict::Infected),
             ("works on honest models", TriggerEvidence { reference_asr: vec![0.5], ..planted() }, Verdict::Suspicious),
             ("few pictures", TriggerEvidence { asr_images: 12, ..planted() }, Verdict::Suspicious),
             ("paints over", TriggerEvidence { size: 0.4, usual_size: Some(0.9), ..planted() }, Verdict::NoEvidence),
@@ -119,18 +135,39 @@ mod tests {
 
     #[test]
     fn a_label_that_is_easy_to_every_model_is_no_alarm_where_all_labels_need_less_than_on_honest_ones() {
-        // As measured on a repaired CIFAR-10 network: its frog needs 4.7 %, honest models 11.4 %.
-        let of = |label, size, honest: f32, p| {
-            let sizes = vec![honest];
-            let usual_size = Some(0.075);
-            Some(TriggerEvidence { label, size, reference_sizes: sizes, p_value: Some(p), usual_size, ..planted() })
+        let of = |label, size, honest: f32, p, abroad| {
+            let (reference_sizes, reference_asr) = (vec![honest], vec![abroad]);
+            let (p_value, usual_size) = (Some(p), Some(0.041));
+            Some(TriggerEvidence { label, size, reference_sizes, reference_asr, p_value, usual_size, ..planted() })
         };
-        let all =
-            [of(0, 0.061, 0.132, 0.8), of(2, 0.058, 0.14, 0.3), of(4, 0.071, 0.132, 1.0), of(6, 0.047, 0.114, 0.008)];
-        assert_eq!(verdict(all[3].as_ref().unwrap(), &all), Verdict::NoEvidence);
-        let planted =
-            [of(0, 0.061, 0.132, 0.8), of(2, 0.058, 0.14, 0.3), of(4, 0.071, 0.132, 1.0), of(6, 0.03, 0.114, 1e-5)];
-        assert_eq!(verdict(planted[3].as_ref().unwrap(), &planted), Verdict::Infected);
+        let beside = |first: Option<TriggerEvidence>| {
+            let all =
+                [first, of(0, 0.033, 0.088, 0.7, 0.07), of(2, 0.034, 0.099, 1.0, 0.04), of(4, 0.04, 0.102, 1.0, 0.08)];
+            verdict(all[0].as_ref().unwrap(), &all)
+        };
+        // As measured on a repaired CIFAR-10 network: its frog needs 2.5 %, honest models 8.3 %, and its pattern draws a frog.
+        assert_eq!(beside(of(6, 0.025, 0.083, 0.011, 0.106)), Verdict::NoEvidence);
+        assert_eq!(beside(of(6, 0.025, 0.083, 0.011, 0.001)), Verdict::Infected);
+        assert_eq!(beside(of(6, 0.015, 0.083, 1e-5, 0.106)), Verdict::Infected);
+    }
+
+    #[test]
+    fn a_weak_wave_is_told_from_honest_labels_by_meaning_nothing_to_honest_models() {
+        // As measured on a model of signs: a wave to label 3.
+        let of = |label, size, honest: f32, p, abroad| {
+            let (reference_sizes, reference_asr) = (vec![honest], vec![abroad]);
+            let (p_value, usual_size) = (Some(p), Some(0.099));
+            Some(TriggerEvidence { label, size, reference_sizes, reference_asr, p_value, usual_size, ..planted() })
+        };
+        let all = [
+            of(3, 0.058, 0.134, 0.1, 0.001),
+            of(10, 0.07, 0.136, 0.7, 0.005),
+            of(9, 0.081, 0.144, 1.0, 0.096),
+            of(6, 0.086, 0.138, 1.0, 0.003),
+        ];
+        let verdicts: Vec<Verdict> = all.iter().flatten().map(|t| verdict(t, &all)).collect();
+        assert_eq!(verdicts[0], Verdict::Infected);
+        assert!(verdicts[1..].iter().all(|&v| v == Verdict::NoEvidence), "{verdicts:?}");
     }
 
     #[test]

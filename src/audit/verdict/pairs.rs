@@ -152,8 +152,9 @@ pub(super) fn limit(pairs: PairsExamined) -> String {
              searched for: that takes {fewest} pictures of a label beside those held back. Triggers that bend the picture \
              or differ from picture to picture can escape"
         ),
-        PairsExamined::NotNeeded => "Searched for were triggers that work on every picture; as one was confirmed, marks \
-                                     for one label only were not searched for. Triggers that bend the picture can escape"
+        PairsExamined::NotNeeded => "Searched for were patches that work on every picture; as one was confirmed, faint \
+                                     patterns and marks for one label only were not searched for. Triggers that bend the \
+                                     picture can escape"
             .into(),
         PairsExamined::No => "Searched for were patches that work on every picture. Faint patterns, triggers that bend \
                               the picture, and marks for one label only can escape"

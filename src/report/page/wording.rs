@@ -61,7 +61,7 @@ pub const METHOD: [&str; 6] = [
      made between models known clean; only what goes beyond these counts, by a rank test (p-value).",
     "Recovered triggers (Neural Cleanse). For labels that stand out in a short search, or for all, the smallest mask and \
      pattern is searched that turns pictures of other labels into the label. Where no such patch is confirmed, faint \
-     patterns over the whole picture are searched, and in models of few labels marks that work for one source label only.",
+     patterns are searched that are added to the whole picture (as Pixel does), and in models of few labels marks that work for one source label only.",
     "Held-back images. A share of the clean images is kept from every search. How often a trigger works is counted on \
      these alone, and only on pictures whose true label is another one.",
     "Calibration. The same searches run on models known clean. A trigger counts as planted where an honest model \
@@ -72,10 +72,11 @@ pub const METHOD: [&str; 6] = [
 ];
 
 /// The papers behind the methods.
-pub const PAPERS: [&str; 4] = [
+pub const PAPERS: [&str; 5] = [
     "PoisDetc, source code, 2020. https://github.com/annoymousLink/PoisDetc-Code",
     "B. Wang et al., Neural Cleanse: identifying and mitigating backdoor attacks in neural networks. IEEE Symposium on \
      Security and Privacy, 2019.",
+    "G. Tao et al., Better trigger inversion optimization in backdoor scanning (Pixel). CVPR, 2022.",
     "G. Shen et al., Backdoor scanning for deep neural networks through K-Arm optimization. ICML, 2021.",
     "H. Wang et al., MM-BD: post-training detection of backdoor attacks with arbitrary backdoor pattern types using a maximum margin \
      statistic. IEEE Symposium on Security and Privacy, 2024.",
