@@ -22,9 +22,10 @@ struct Bounds {
 
 /// Of a pattern that means little to honest models.
 const STANDS_OUT: Bounds = Bounds { share: 0.72, chance: 0.1, than_elsewhere: 0.75 };
-/// Of one that turns at most this share of pictures there.
+/// Of one that turns at most this share of pictures there: fainter than any honest label that was seen (0.74), where the probability
+/// is that of few labels which differ much among themselves.
 const NOTHING_AT_ALL: f32 = 0.02;
-const STANDS_OUT_AND_IS_STRANGE: Bounds = Bounds { chance: 0.2, than_elsewhere: 0.85, ..STANDS_OUT };
+const STANDS_OUT_AND_IS_STRANGE: Bounds = Bounds { share: 0.65, chance: 0.3, than_elsewhere: 0.85 };
 /// The same missed by a little.
 const NEARLY: Bounds = Bounds { share: 0.76, chance: 0.2, ..STANDS_OUT };
 /// Fainter than on honest models when it needs at most this share of their strength.
@@ -160,7 +161,7 @@ mod tests {
             Some(TriggerEvidence { label, size, reference_sizes, reference_asr, p_value, usual_size, ..planted() })
         };
         let all = [
-            of(3, 0.058, 0.134, 0.1, 0.001),
+            of(3, 0.058, 0.134, 0.18, 0.001),
             of(10, 0.07, 0.136, 0.7, 0.005),
             of(9, 0.081, 0.144, 1.0, 0.096),
             of(6, 0.086, 0.138, 1.0, 0.003),
