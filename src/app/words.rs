@@ -18,6 +18,7 @@ pub fn phase(phase: Phase) -> &'static str {
         Phase::References => "Preparing reference models",
         Phase::Shots => "Detecting",
         Phase::Triggers => "Recovering triggers",
+        Phase::Warps => "Looking for warps",
         Phase::Blends => "Looking for faint patterns",
         Phase::Pairs => "Looking at pairs of labels",
         Phase::Verdict => "Weighing the evidence",

@@ -17,6 +17,8 @@ pub enum Phase {
     References,
     /// Shots at every label.
     Shots,
+    /// Searching warps that work on every picture.
+    Warps,
     /// Searching triggers that work on every picture.
     Triggers,
     /// Searching faint patterns over the whole picture.

@@ -13,7 +13,7 @@ use super::pace::Pace;
 use super::references::Reference;
 use super::scope::PairsExamined;
 use super::subject::{Evidence, Subject};
-use super::verdict::{a_patch_is_confirmed, is_confirmed_pair, may_be_planted};
+use super::verdict::{a_patch_is_confirmed, a_warp_is_confirmed, is_confirmed_pair, may_be_planted};
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, attack_success, median};
@@ -65,7 +65,7 @@ pub(super) fn search(
 ) -> Result<(), AuditError> {
     let settings = &order.settings;
     // A mark for one source label can look like a pattern for all: where that is confirmed, pairs tell which it is.
-    if a_patch_is_confirmed(evidence) {
+    if a_patch_is_confirmed(evidence) || a_warp_is_confirmed(evidence) {
         evidence.pairs_examined = PairsExamined::NotNeeded;
         return Ok(());
     }

@@ -100,6 +100,8 @@ fn examine(
     })?;
     pace.begin(Phase::Shots);
     shots::fire(order, subject, known_clean, evidence, pace, monitor, events)?;
+    pace.begin(Phase::Warps);
+    triggers::search(Shape::Warp, order, subject, known_clean, evidence, pace, monitor, events)?;
     pace.begin(Phase::Triggers);
     triggers::search(Shape::Patch, order, subject, known_clean, evidence, pace, monitor, events)?;
     pace.begin(Phase::Blends);
@@ -117,6 +119,7 @@ fn expected(order: &Order) -> Vec<(Phase, f32)> {
         (Phase::Margins, 6.0 * slow),
         (Phase::References, 12.0),
         (Phase::Shots, 40.0 * slow),
+        (Phase::Warps, 10.0 * slow),
         (Phase::Triggers, 40.0 * slow),
         (Phase::Blends, 20.0 * slow),
         (Phase::Pairs, 25.0 * slow),

@@ -50,6 +50,8 @@ pub(super) struct Evidence {
     pub(super) triggers: Vec<Option<TriggerEvidence>>,
     /// Searches for patches that were left before their end, because another label was far ahead.
     pub(super) ended_early: usize,
+    /// Fields of shifts that bend the picture.
+    pub(super) warps: Vec<Option<TriggerEvidence>>,
     /// Faint patterns over the whole picture.
     pub(super) blends: Vec<Option<TriggerEvidence>>,
     /// Pairs of labels that stood out.
@@ -64,6 +66,7 @@ impl Evidence {
             shots: vec![None; classes],
             triggers: vec![None; classes],
             ended_early: 0,
+            warps: vec![None; classes],
             blends: vec![None; classes],
             pairs: Vec::new(),
             pairs_examined: PairsExamined::No,

@@ -1,5 +1,5 @@
-//! The trigger phases: the smallest patch, and where none is confirmed the faintest blend, towards every label that
-//! stands out, how well it works on images held back, and how large it would have to be on models known clean.
+//! The trigger phases: the smallest warp, the smallest patch where no warp is confirmed, and the faintest blend where neither is,
+//! towards every label that stands out, how well it works on images held back, and how large it would have to be on models known clean.
 
 use super::budget::pictures_at_once;
 use super::error::AuditError;
@@ -9,8 +9,8 @@ use super::race::{Outcome, Race};
 use super::references::Reference;
 use super::scope::looked_at_closely;
 use super::subject::{Evidence, Subject};
-use super::verdict::a_patch_is_confirmed;
 use super::verdict::margins::stands_out;
+use super::verdict::{a_patch_is_confirmed, a_warp_is_confirmed, warps};
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, median};
@@ -25,6 +25,9 @@ const COMPARED: usize = 4;
 /// a one at most so often. The rule for blends needs all.
 const SMALLEST: usize = 2;
 const NEAR: f32 = 0.5;
+
+/// Share of pictures that a warp must turn in its search: the attacker's own turn fewer than patches do.
+const WARPED: f32 = 0.95;
 
 /// What is told of a search, and how it differs by the shape of the trigger.
 struct Kind {
@@ -52,6 +55,15 @@ impl Kind {
                 abroad: "The same search on models known clean",
                 honest: Spread::PATCH,
             },
+            Shape::Warp => Self {
+                phase: Phase::Warps,
+                key: "warp",
+                scouting: 40,
+                short: "A short search for a warp towards every label",
+                whole: "Searching the smallest warp towards each label",
+                abroad: "The same search for warps on models known clean",
+                honest: Spread::WARP,
+            },
             Shape::Blend => Self {
                 phase: Phase::Blends,
                 key: "added",
@@ -65,8 +77,9 @@ impl Kind {
     }
 }
 
-/// Searches triggers of one shape and completes the evidence with them. Blends are only searched where no patch is
-/// confirmed: a patch is found by that search as well, and one trigger is enough for a verdict.
+/// Searches triggers of one shape and completes the evidence with them. Where one is confirmed the next shape is not searched:
+/// one trigger is enough for a verdict, a patch is found by the search for blends as well, and a model with a warp has patches for
+/// other labels that look planted.
 #[allow(clippy::too_many_arguments, reason = "what every phase gets, and the shape")]
 pub(super) fn search(
     shape: Shape,
@@ -79,7 +92,12 @@ pub(super) fn search(
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<(), AuditError> {
     let (settings, kind) = (&order.settings, Kind::of(shape));
-    if shape == Shape::Blend && a_patch_is_confirmed(evidence) {
+    let is_known = match shape {
+        Shape::Warp => false,
+        Shape::Patch => a_warp_is_confirmed(evidence),
+        Shape::Blend => a_warp_is_confirmed(evidence) || a_patch_is_confirmed(evidence),
+    };
+    if is_known {
         return Ok(());
     }
     let how = how(shape, settings, subject);
@@ -107,7 +125,7 @@ pub(super) fn search(
         monitor,
         events,
     };
-    // A pattern is never so much fainter than another that the rest could be left.
+    // Of the others none is ever so much smaller than another that the rest could be left.
     let may_end_early = shape == Shape::Patch && !settings.thorough;
     let Outcome { mut found, ended_early, at_half, failure } =
         if may_end_early { race.run(hunts) } else { race.to_the_end(hunts) };
@@ -118,8 +136,13 @@ pub(super) fn search(
     for (_, trigger) in &found {
         events(Event::Trigger(trigger.clone()));
     }
-    let near = |(_, e): &&(Trigger, TriggerEvidence)| shape == Shape::Blend || e.p_value.is_none_or(|p| p <= NEAR);
-    let compared = found.iter().take(COMPARED).filter(near).count().max(SMALLEST).min(found.len());
+    let near = |(_, e): &&(Trigger, TriggerEvidence)| match shape {
+        Shape::Warp => warps::may_be_planted(e),
+        Shape::Patch => e.p_value.is_none_or(|p| p <= NEAR),
+        Shape::Blend => true,
+    };
+    let always = if shape == Shape::Warp { 0 } else { SMALLEST };
+    let compared = found.iter().take(COMPARED).filter(near).count().max(always).min(found.len());
     let comparisons: Vec<(usize, usize)> =
         (0..compared).flat_map(|i| (0..known_clean.len()).map(move |r| (i, r))).collect();
     let failure = failure.or_else(|| {
@@ -143,6 +166,7 @@ pub(super) fn search(
         let place = match shape {
             Shape::Patch => &mut evidence.triggers,
             Shape::Blend => &mut evidence.blends,
+            Shape::Warp => &mut evidence.warps,
         };
         place[label] = Some(trigger);
     }
@@ -155,6 +179,8 @@ pub(super) fn how(shape: Shape, settings: &Settings, subject: &Subject) -> Searc
         (Shape::Patch, false) => Search::quick(),
         // A pattern over everything settles sooner than a mask that has to find its place.
         (Shape::Blend, false) => Search { shape, batch: 24, steps: 160, ..Search::quick() },
+        (Shape::Warp, false) => Search { shape, batch: 24, steps: 160, success: WARPED, ..Search::quick() },
+        (Shape::Warp, true) => Search { shape, success: WARPED, ..Search::thorough() },
         (_, true) => Search { shape, ..Search::thorough() },
     };
     how.batch = how.batch.min(pictures_at_once(subject.bytes_a_picture, settings.memory_budget));
@@ -166,6 +192,7 @@ fn seed(shape: Shape, seed: Seed) -> Seed {
     match shape {
         Shape::Patch => seed,
         Shape::Blend => seed.of("blend"),
+        Shape::Warp => seed.of("warp"),
     }
 }
 
@@ -229,7 +256,11 @@ fn scouted<'a>(
 /// that came nearest, their median is lower than that of all, which errs on the careful side. Where not all were followed
 /// to the end, the sizes of all `at_half` time are compared.
 fn find_outliers(found: &mut [(Trigger, TriggerEvidence)], at_half: &BTreeMap<usize, f32>, honest: Spread) {
-    let size = |t: &Trigger| at_half.get(&t.label).copied().unwrap_or_else(|| size_of(t));
+    let size = |t: &Trigger| match t.shape {
+        // Most warps never turn all pictures; how far they came is a lower bound of what that would take.
+        Shape::Warp => t.size(),
+        Shape::Patch | Shape::Blend => at_half.get(&t.label).copied().unwrap_or_else(|| size_of(t)),
+    };
     let sizes: Vec<f32> = found.iter().map(|(t, _)| size(t)).collect();
     let logarithms: Vec<f32> = sizes.iter().map(|s| s.max(f32::MIN_POSITIVE).ln()).collect();
     let usual = median(&sizes);

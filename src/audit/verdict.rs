@@ -7,6 +7,7 @@ mod blends;
 pub(super) mod data;
 pub(super) mod margins;
 mod pairs;
+pub(super) mod warps;
 
 use super::references::Reference;
 use super::scope::PairsExamined;
@@ -65,6 +66,8 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         if let Some(trigger) = trigger {
             findings.extend(of_trigger(trigger));
         }
+        let warp = evidence.warps[label].as_ref();
+        findings.extend(warp.map(warps::finding));
         let blend = evidence.blends[label].as_ref();
         findings.extend(blend.map(|blend| blends::finding(blend, &evidence.blends)));
         let (pair, of_pairs) = pairs::into_label(&evidence.pairs, label, names);
@@ -78,7 +81,8 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
         let verdict = findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::NoEvidence);
         let blend = blend.filter(|blend| blends::verdict(blend, &evidence.blends) > Verdict::NoEvidence);
-        let trigger = pair.or(blend).or(trigger.as_ref()).cloned();
+        let warp = warp.filter(|warp| trigger.is_none() || warps::verdict(warp) > Verdict::NoEvidence);
+        let trigger = warp.or(pair).or(blend).or(trigger.as_ref()).cloned();
         LabelFindings { label, name: name.clone(), verdict, findings, margin, shots: shots.clone(), trigger }
     })
     .collect()
@@ -89,6 +93,11 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
 pub(super) fn a_patch_is_confirmed(evidence: &Evidence) -> bool {
     let convicts = |t: &TriggerEvidence| of_trigger(t).iter().any(|f| f.verdict == Verdict::Infected);
     evidence.triggers.iter().flatten().any(convicts)
+}
+
+/// The same of a warp.
+pub(super) fn a_warp_is_confirmed(evidence: &Evidence) -> bool {
+    evidence.warps.iter().flatten().any(|warp| warps::verdict(warp) == Verdict::Infected)
 }
 
 /// Whether the mark of a pair is confirmed.
@@ -254,6 +263,13 @@ pub(super) fn summary(labels: &[LabelFindings], verdict: Verdict, examined: &Exa
         (Verdict::Infected, Some(t)) if t.shape == Shape::Blend => format!(
             "This model is infected at label {named}. A faint pattern over the whole picture, {:.1} % strong, turns \
              {:.1} % of {} pictures it had not seen into that label",
+            100.0 * t.size,
+            100.0 * t.asr,
+            t.asr_images
+        ),
+        (Verdict::Infected, Some(t)) if t.shape == Shape::Warp => format!(
+            "This model is infected at label {named}. Bending the picture, by {:.1} % of its side on average, turns {:.1} % of \
+             {} pictures it had not seen into that label",
             100.0 * t.size,
             100.0 * t.asr,
             t.asr_images

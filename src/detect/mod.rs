@@ -14,6 +14,7 @@ pub mod poisdetc;
 mod rank;
 pub mod spectral;
 mod trigger;
+mod warp;
 
 pub use error::DetectError;
 pub use evidence::{Example, MarginEvidence, Picture, ShotEvidence, TriggerEvidence};

@@ -8,11 +8,11 @@
 //! as small, medians of even counts are means of the middle two, and a deviation of zero gives no
 //! index. Never decides.
 
-use super::{DetectError, Direction, Shape, Trigger};
+use super::{DetectError, Direction, Shape, Trigger, warp};
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
-use crate::tensor::{Adam, Seed, answers, cross_entropy, numbers, squash, unsquash};
+use crate::tensor::{Adam, Random, Seed, answers, cross_entropy, numbers, squash, unsquash};
 use candle_core::{Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
 
@@ -112,8 +112,7 @@ impl<'a> Hunt<'a> {
         }
         random.shuffle(&mut order);
         let (device, [h, w]) = (model.device(), [images.height, images.width]);
-        let pattern = random.uniform_tensor(-1.0, 1.0, (1, images.channels, h, w), &device)?;
-        let mask = Tensor::full(unsquash(FIRST_MASK, MARGIN), (1, 1, h, w), &device)?;
+        let descent = Descent::new(search.shape, &mut random, images.channels, [h, w], &device)?;
         Ok(Self {
             model,
             direction,
@@ -121,7 +120,7 @@ impl<'a> Hunt<'a> {
             images,
             order,
             at: Progress {
-                descent: Descent::new(mask, pattern),
+                descent,
                 control: CostControl::default(),
                 best: None,
                 nearest: None,
@@ -221,7 +220,7 @@ impl<'a> Hunt<'a> {
         (self.at.hits, self.at.seen) = (0, 0);
         let reached = rate >= self.search.success;
         let shape = self.search.shape;
-        let l1 = shape.sum(&mask)?.to_scalar::<f32>()?;
+        let l1 = shape.sum(&mask, &pattern)?.to_scalar::<f32>()?;
         let found = Trigger {
             label: self.direction.target,
             source: self.direction.source,
@@ -314,7 +313,7 @@ impl Progress {
     }
 }
 
-/// Mask and pattern on their way down.
+/// Mask and pattern on their way down, as the numbers that are searched in: of a warp, its control points.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Descent {
     #[serde(with = "numbers")]
@@ -326,8 +325,33 @@ struct Descent {
 }
 
 impl Descent {
-    fn new(mask: Tensor, pattern: Tensor) -> Self {
-        Self { mask, pattern, mask_steps: Adam::new(RATE, BETAS), pattern_steps: Adam::new(RATE, BETAS) }
+    fn new(
+        shape: Shape,
+        random: &mut Random,
+        channels: usize,
+        [h, w]: [usize; 2],
+        device: &Device,
+    ) -> candle_core::Result<Self> {
+        let (mask, pattern) = match shape {
+            Shape::Patch | Shape::Blend => {
+                let pattern = random.uniform_tensor(-1.0, 1.0, (1, channels, h, w), device)?;
+                (Tensor::full(unsquash(FIRST_MASK, MARGIN), (1, 1, h, w), device)?, pattern)
+            }
+            Shape::Warp => warp::beginning(random, [h, w], device)?,
+        };
+        let steps = || Adam::new(RATE, BETAS);
+        Ok(Self { mask, pattern, mask_steps: steps(), pattern_steps: steps() })
+    }
+
+    /// Mask and pattern of the numbers that are searched in.
+    fn trigger(shape: Shape, mask: &Tensor, pattern: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
+        match shape {
+            Shape::Patch | Shape::Blend => Ok((squash(mask)?, squash(pattern)?)),
+            Shape::Warp => {
+                let (_, _, h, w) = mask.dims4()?;
+                Ok((mask.detach(), warp::pattern(pattern, [h, w])?))
+            }
+        }
     }
 
     /// Whether it is of the same shapes.
@@ -356,14 +380,17 @@ impl Descent {
         (shape, cost): (Shape, f64),
     ) -> Result<(Tensor, Tensor, usize), DetectError> {
         let (u, v) = (Var::from_tensor(&self.mask)?, Var::from_tensor(&self.pattern)?);
-        let (mask, pattern) = (squash(&u)?, squash(&v)?);
+        let (mask, pattern) = Self::trigger(shape, &u, &v)?;
         let logits = model.logits(&shape.put_on(x, &mask, &pattern)?)?;
         let targets = Tensor::full(label as u32, x.dim(0)?, x.device())?;
-        let loss = (cross_entropy(&logits, &targets)?.mean_all()? + (shape.sum(&mask)? * cost)?)?;
+        let size = (shape.sum(&mask, &pattern)? * (cost * shape.weight()))?;
+        let loss = (cross_entropy(&logits, &targets)?.mean_all()? + size)?;
         let mut gradients = loss.backward()?;
-        let to_mask = gradients.remove(&u).ok_or(DetectError::NoGradient)?;
+        if shape != Shape::Warp {
+            let to_mask = gradients.remove(&u).ok_or(DetectError::NoGradient)?;
+            self.mask = self.mask_steps.step(&self.mask, &to_mask)?;
+        }
         let to_pattern = gradients.remove(&v).ok_or(DetectError::NoGradient)?;
-        self.mask = self.mask_steps.step(&self.mask, &to_mask)?;
         self.pattern = self.pattern_steps.step(&self.pattern, &to_pattern)?;
         let right = answers(&logits)?.into_iter().filter(|&a| a == label).count();
         Ok((mask.detach(), pattern.detach(), right))

@@ -1,6 +1,6 @@
 //! A recovered trigger as tensors, ready to be laid over pictures; shared by every trigger search.
 
-use super::{Example, Picture};
+use super::{Example, Picture, warp};
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::tensor::{Seed, added, answers, log_softmax, numbers, stamp};
@@ -54,6 +54,9 @@ pub enum Shape {
     /// A faint pattern added to many pixels, such as a blend or a wave: the mask's square is small (Pixel, Tao et al., "Better
     /// Trigger Inversion Optimization in Backdoor Scanning", CVPR 2022, adds its patterns too).
     Blend,
+    /// A smooth field of shifts that bends the picture: the shifts' square is small. The pattern says how far each pixel is
+    /// fetched from, and the mask how strongly that counts.
+    Warp,
 }
 
 impl Shape {
@@ -65,27 +68,37 @@ impl Shape {
         match self {
             Self::Patch => stamp(x, mask, pattern),
             Self::Blend => added(x, mask, pattern),
+            Self::Warp => warp::put_on(x, mask, pattern),
         }
     }
 
-    /// The size of a mask `[1, 1, h, w]`, to be made small; a sum over pixels, differentiable.
+    /// The size of a trigger with `mask [1, 1, h, w]`, to be made small; a sum over pixels, differentiable.
     ///
     /// # Errors
     /// Where the device fails.
-    pub fn sum(self, mask: &Tensor) -> Result<Tensor> {
+    pub fn sum(self, mask: &Tensor, pattern: &Tensor) -> Result<Tensor> {
         match self {
             Self::Patch => mask.sum_all(),
             Self::Blend => mask.sqr()?.sum_all(),
+            Self::Warp => warp::sum(mask, pattern),
+        }
+    }
+
+    /// What that sum weighs in the loss of a search beside others.
+    pub(super) fn weight(self) -> f64 {
+        match self {
+            Self::Patch | Self::Blend => 1.0,
+            Self::Warp => warp::WEIGHT,
         }
     }
 
     /// That sum over `pixels` pixels as a share in `[0, 1]`: of the area covered, or how strong the pattern is that is
-    /// added to the picture.
+    /// added to the picture, or how far its pixels are moved (a share of its side, along each axis).
     pub fn share(self, sum: f32, pixels: usize) -> f32 {
         let mean = sum / pixels.max(1) as f32;
         match self {
             Self::Patch => mean,
-            Self::Blend => mean.max(0.0).sqrt(),
+            Self::Blend | Self::Warp => mean.max(0.0).sqrt(),
         }
     }
 }
@@ -100,12 +113,12 @@ pub struct Trigger {
     /// `[1, 1, h, w]` in `[0, 1]`; 1 covers wholly.
     #[serde(with = "numbers")]
     pub mask: Tensor,
-    /// `[1, c, h, w]` in `[0, 1]`; of a blend, a half changes nothing.
+    /// `[1, c, h, w]` in `[0, 1]`; of a blend, a half changes nothing; of a warp `[1, 3, h, w]`, shifts down and right.
     #[serde(with = "numbers")]
     pub pattern: Tensor,
     /// What the search made small.
     pub shape: Shape,
-    /// Sum of the mask, in pixels; of a blend, of its squares.
+    /// Sum of the mask, in pixels; of a blend, of its squares; of a warp, of the squares of the shifts.
     pub l1: f32,
     /// Attack success rate on the last images of the search, in `[0, 1]`.
     pub asr_search: f32,

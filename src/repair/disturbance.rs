@@ -8,7 +8,7 @@
 
 use super::block::Block;
 use super::{Problem, RepairError};
-use crate::detect::Trigger;
+use crate::detect::{Shape, Trigger};
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
@@ -57,7 +57,8 @@ impl Disturbance {
         let shift = [by(h), by(w)];
         match self {
             Self::Stamp(trigger) => {
-                let (mask, pattern) = if random.chance(REMADE) {
+                // Other numbers in a warp would scatter the pixels.
+                let (mask, pattern) = if random.chance(REMADE) && trigger.shape != Shape::Warp {
                     remade(trigger, random)?
                 } else {
                     (trigger.mask.clone(), trigger.pattern.clone())

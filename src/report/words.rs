@@ -87,12 +87,14 @@ pub fn works_on(trigger: &TriggerEvidence) -> String {
     trigger.source.map_or(share.clone(), |source| format!("{share} of {source}"))
 }
 
-/// How large a trigger is: "0.9 %" of the picture, or "5.7 % strong" where it is a faint pattern over all of it.
+/// How large a trigger is: "0.9 %" of the picture, "5.7 % strong" where it is a faint pattern over all of it,
+/// "2.4 % bent" where it is a warp.
 pub fn size(trigger: &TriggerEvidence) -> String {
     let share = percent(trigger.size);
     match trigger.shape {
         Shape::Patch => share,
         Shape::Blend => format!("{share} strong"),
+        Shape::Warp => format!("{share} bent"),
     }
 }
 

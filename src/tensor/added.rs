@@ -1,6 +1,6 @@
 //! A faint pattern added to pictures: `x' = x + m (2 p - 1)`, held within `[0, 1]`; what blends and waves come down to.
 //!
-//! One fused operation, as [`super::stamp`] is: a search repeats it at every step.
+//! One fused operation, as [`super::stamp()`] is: a search repeats it at every step.
 
 use super::storage;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};

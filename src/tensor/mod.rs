@@ -23,6 +23,7 @@ pub mod squash;
 pub mod stamp;
 mod storage;
 pub mod threads;
+pub mod warped;
 mod window;
 
 pub use activation::{elu, erf, relu};
@@ -38,3 +39,4 @@ pub use rows::{softmax_rows, standardise};
 pub use seed::{Random, Seed};
 pub use squash::{squash, unsquash};
 pub use stamp::stamp;
+pub use warped::warped;

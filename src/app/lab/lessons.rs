@@ -213,8 +213,9 @@ pub static LESSONS: [Lesson; 6] = [
                 Until::Trained,
             ),
             step(
-                "There is no small mark to recover: no pixels could be cut out and shown to a judge. Searches for a patch or \
-                 a faint pattern only find something like it, or nothing. Open Audit and repair.",
+                "There is no small mark to recover: no pixels could be cut out and shown to a judge. A search that only \
+                 knows patches and faint patterns finds something like it, or nothing; so an audit searches for the bend \
+                 itself, too. Open Audit and repair.",
                 "Lab: Audit and repair",
                 Until::View(View::Outcome),
             ),

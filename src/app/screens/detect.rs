@@ -248,7 +248,7 @@ impl Detect {
         // "98.0 % of 4" and "5.7 % strong" need more room than a share alone.
         let any = |told: fn(&TriggerEvidence) -> bool| rows.iter().filter_map(|row| row.trigger.as_ref()).any(told);
         let works_on = if any(|t| t.source.is_some()) { 92.0 } else { 62.0 };
-        let size = if any(|t| t.shape == Shape::Blend) { 92.0 } else { 50.0 };
+        let size = if any(|t| t.shape != Shape::Patch) { 92.0 } else { 50.0 };
         TableBuilder::new(ui)
             .id_salt("labels")
             .striped(true)

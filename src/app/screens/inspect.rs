@@ -170,6 +170,7 @@ impl Inspect<'_> {
             ui.add(Label::new(text).wrap());
             let of_pattern = match found.shape {
                 Shape::Patch => "What it covers the picture with, wherever the mask lets it",
+                Shape::Warp => "How far each pixel is fetched from: gray from where it is, more red from below, more green from the right",
                 Shape::Blend => "What is added to the picture, as strongly as the mask says: mid gray changes nothing",
             };
             let side = ((ui.available_width() - NUMBERS) / 3.0 - 18.0).clamp(72.0, 150.0);
@@ -362,16 +363,28 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
         &words::percent(found.asr_search),
         "Attack success rate on the pictures of the search; much higher than on held-back ones means it was learned by heart",
     );
-    if found.shape == Shape::Blend {
-        explained(
+    match found.shape {
+        Shape::Patch => {
+            explained(ui, "Size", &words::percent(found.size), "Share of the picture's area that the trigger covers");
+            explained(
+                ui,
+                "Pixels",
+                &format!("{:.1}", found.l1),
+                "Sum of the mask: how many whole pixels that would be",
+            );
+        }
+        Shape::Blend => explained(
             ui,
             "Strength",
             &words::percent(found.size),
             "How strong the pattern is that is added to the whole picture: 0 % leaves it as it is, 100 % leaves nothing of it",
-        );
-    } else {
-        explained(ui, "Size", &words::percent(found.size), "Share of the picture's area that the trigger covers");
-        explained(ui, "Pixels", &format!("{:.1}", found.l1), "Sum of the mask: how many whole pixels that would be");
+        ),
+        Shape::Warp => explained(
+            ui,
+            "Shift",
+            &words::percent(found.size),
+            "How far pixels are moved on average, along each axis, as a share of the picture's side",
+        ),
     }
     let anomaly = found.anomaly_index.map_or_else(|| "too few labels".into(), words::index);
     explained(

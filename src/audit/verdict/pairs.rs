@@ -133,31 +133,31 @@ pub(super) fn summary(convicted: &[&LabelFindings], labels: &[LabelFindings]) ->
 pub(super) fn limit(pairs: PairsExamined) -> String {
     match pairs {
         PairsExamined::All { pairs } => format!(
-            "Searched for were patches and faint patterns that work on every picture, and patches that work on the \
-             pictures of one label ({pairs} pairs of labels). Triggers that bend the picture or differ from picture to \
-             picture, and marks for several labels but not all, can escape"
+            "Searched for were patches, faint patterns and warps that work on every picture, and patches that work on the \
+             pictures of one label ({pairs} pairs of labels). Triggers that differ from picture to picture, and marks for \
+             several labels but not all, can escape"
         ),
         PairsExamined::TooMany { pairs, thorough: false } => format!(
-            "Searched for were patches and faint patterns that work on every picture. Marks for one label only were not \
-             searched for among {pairs} pairs of labels; a thorough audit does that where there are not too many. \
-             Triggers that bend the picture or differ from picture to picture can escape"
+            "Searched for were patches, faint patterns and warps that work on every picture. Marks for one label only were \
+             not searched for among {pairs} pairs of labels; a thorough audit does that where there are not too many. \
+             Triggers that differ from picture to picture can escape"
         ),
         PairsExamined::TooMany { pairs, thorough: true } => format!(
-            "Searched for were patches and faint patterns that work on every picture. {pairs} pairs of labels are too \
-             many to search for marks that work on one label only. Triggers that bend the picture or differ from \
-             picture to picture can escape"
+            "Searched for were patches, faint patterns and warps that work on every picture. {pairs} pairs of labels are \
+             too many to search for marks that work on one label only. Triggers that differ from picture to picture can \
+             escape"
         ),
         PairsExamined::TooFewPictures { fewest } => format!(
-            "Searched for were patches and faint patterns that work on every picture. Marks for one label only were not \
-             searched for: that takes {fewest} pictures of a label beside those held back. Triggers that bend the picture \
-             or differ from picture to picture can escape"
+            "Searched for were patches, faint patterns and warps that work on every picture. Marks for one label only were \
+             not searched for: that takes {fewest} pictures of a label beside those held back. Triggers that differ from \
+             picture to picture can escape"
         ),
-        PairsExamined::NotNeeded => "Searched for were patches that work on every picture; as one was confirmed, faint \
-                                     patterns and marks for one label only were not searched for. Triggers that bend the \
-                                     picture can escape"
+        PairsExamined::NotNeeded => "Searched for were warps, then patches that work on every picture; as one was \
+                                     confirmed, what comes after it was not searched for: faint patterns and marks for one \
+                                     label only. Triggers that differ from picture to picture can escape"
             .into(),
-        PairsExamined::No => "Searched for were patches that work on every picture. Faint patterns, triggers that bend \
-                              the picture, and marks for one label only can escape"
+        PairsExamined::No => "Searched for were warps and patches that work on every picture. Faint patterns, triggers that \
+                              differ from picture to picture, and marks for one label only can escape"
             .into(),
     }
 }

@@ -118,7 +118,7 @@ pub fn searches(audit: &Audit) -> Vec<Block> {
     };
     let mut blocks = vec![heading, Block::Table(table)];
     blocks.push(Block::Small(
-        "Kind: a patch covers few pixels; a faint pattern is added to the whole picture; “from” names the only label whose \
+        "Kind: a patch covers few pixels; a faint pattern is added to the whole picture; a warp bends it; “from” names the only label whose \
          pictures it turns. Usual size: median of the labels, or of ordinary pairs of labels, of this model. On honest \
          models: the size that models known clean need for the same. Works there: how often this very trigger turns \
          pictures there. Shown is, for each label, the strongest of all triggers that were found."
@@ -150,6 +150,7 @@ fn search(audit: &Audit, label: &LabelFindings, trigger: &TriggerEvidence) -> Ve
     let kind = match trigger.shape {
         Shape::Patch => "patch",
         Shape::Blend => "faint pattern",
+        Shape::Warp => "warp",
     };
     let kind = trigger.source.map_or_else(|| kind.into(), |source| format!("{kind} from {}", name(audit, source)));
     let list = |values: &[f32]| {

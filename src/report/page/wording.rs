@@ -60,7 +60,8 @@ pub const METHOD: [&str; 6] = [
      while a reference model does not. A shot with a final loss of at most 0.2 has reached its label. The same shots are \
      made between models known clean; only what goes beyond these counts, by a rank test (p-value).",
     "Recovered triggers (Neural Cleanse). For labels that stand out in a short search, or for all, the smallest mask and \
-     pattern is searched that turns pictures of other labels into the label. Where no such patch is confirmed, faint \
+     pattern is searched that turns pictures of other labels into the label; before it the smallest smooth bend of the \
+     picture that does so, which replaces it where it is confirmed. Where no patch is confirmed either, faint \
      patterns are searched that are added to the whole picture (as Pixel does), and in models of few labels marks that work for one source label only.",
     "Held-back images. A share of the clean images is kept from every search. How often a trigger works is counted on \
      these alone, and only on pictures whose true label is another one.",

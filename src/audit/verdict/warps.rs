@@ -1,0 +1,109 @@
+//! The rule for warps: a smooth field of shifts that bends every picture into the label.
+//!
+//! An honest model is hardly turned by bending: its labels need shifts of a tenth of the side and more, and most turn too few
+//! pictures then. A planted warp needs a fiftieth.
+
+use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS, beside_others, percent, stands_out};
+use crate::audit::{Finding, Verdict};
+use crate::detect::TriggerEvidence;
+
+/// Probability, and share of what the model's labels usually need, that a warp has at most: honest labels have been seen at 0.63.
+const STANDS_OUT: (f32, f32) = (0.02, 0.4);
+/// Honest models need at least so many times as much, or cannot be turned so.
+const FAR_SMALLER: f32 = 0.5;
+/// A warp that moves pixels farther than this share of the side redraws the picture.
+const LARGEST: f32 = 0.08;
+
+/// Whether a warp is small enough to be compared with honest models.
+pub(in crate::audit) fn may_be_planted(t: &TriggerEvidence) -> bool {
+    t.reached && t.asr >= WORKS && t.size <= LARGEST && stands_out(t, STANDS_OUT)
+}
+
+/// What a recovered warp says of its label.
+pub(super) fn verdict(t: &TriggerEvidence) -> Verdict {
+    let Seen { honest, abroad } = Seen::of(t);
+    let strange = honest.is_some_and(|honest| t.size <= FAR_SMALLER * honest)
+        && abroad.is_some_and(|abroad| abroad <= MEANS_NOTHING);
+    match () {
+        () if !may_be_planted(t) => Verdict::NoEvidence,
+        () if strange && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
+        () if strange || honest.is_none() => Verdict::Suspicious,
+        () => Verdict::NoEvidence,
+    }
+}
+
+/// The same with its reason.
+pub(super) fn finding(t: &TriggerEvidence) -> Finding {
+    let Seen { honest, abroad } = Seen::of(t);
+    let mut because = format!(
+        "Bending the picture, by {} of its side on average, turns {} of {} held-back pictures into this label",
+        percent(t.size),
+        percent(t.asr),
+        t.asr_images
+    );
+    because += &beside_others(t);
+    if let (Some(honest), Some(abroad)) = (honest, abroad) {
+        because += &match honest {
+            honest if honest < 1.0 => format!("; models known clean need {} for this label", percent(honest)),
+            _ => "; models known clean cannot be turned so".to_owned(),
+        };
+        because += &format!(", and this warp turns {} of pictures there", percent(abroad));
+    }
+    Finding { verdict: verdict(t), because }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::trigger;
+    use super::*;
+    use crate::detect::Shape;
+
+    /// As measured on a model of signs: 2.4 % of the side, where its other labels come to 12 % and honest models to nothing.
+    fn planted() -> TriggerEvidence {
+        TriggerEvidence {
+            shape: Shape::Warp,
+            usual_size: Some(0.122),
+            reference_sizes: vec![1.0, 1.0],
+            reference_asr: vec![0.0, 0.01],
+            ..trigger(0.024, Some(1e-4), None)
+        }
+    }
+
+    #[test]
+    fn a_warp_is_confirmed_that_is_far_smaller_than_others_and_bends_honest_models_nowhere() {
+        assert_eq!(verdict(&planted()), Verdict::Infected);
+        let cases = [
+            ("not reached", TriggerEvidence { reached: false, ..planted() }, Verdict::NoEvidence),
+            ("works too rarely", TriggerEvidence { asr: 0.8, ..planted() }, Verdict::NoEvidence),
+            // As measured on a repaired CIFAR-10 network.
+            (
+                "an easy label",
+                TriggerEvidence { size: 0.063, usual_size: Some(0.097), ..planted() },
+                Verdict::NoEvidence,
+            ),
+            ("no outlier", TriggerEvidence { p_value: Some(0.2), ..planted() }, Verdict::NoEvidence),
+            ("redraws", TriggerEvidence { size: 0.1, usual_size: Some(0.5), ..planted() }, Verdict::NoEvidence),
+            ("honest models too", TriggerEvidence { reference_sizes: vec![0.03], ..planted() }, Verdict::NoEvidence),
+            ("works there", TriggerEvidence { reference_asr: vec![0.5], ..planted() }, Verdict::NoEvidence),
+            ("few pictures", TriggerEvidence { asr_images: 12, ..planted() }, Verdict::Suspicious),
+            (
+                "nothing honest",
+                TriggerEvidence { reference_sizes: vec![], reference_asr: vec![], ..planted() },
+                Verdict::Suspicious,
+            ),
+        ];
+        for (what, evidence, expected) in cases {
+            assert_eq!(verdict(&evidence), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn the_finding_says_how_far_and_that_honest_models_are_not_turned() {
+        let said = finding(&planted()).because;
+        assert!(
+            said.starts_with("Bending the picture, by 2.4 % of its side on average, turns 97.0 % of 100"),
+            "{said}"
+        );
+        assert!(said.contains("clean cannot be turned so, and this warp turns 0.5 % of pictures there"), "{said}");
+    }
+}
