@@ -11,9 +11,13 @@ mod repair_example;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use poisdetc::app::{App, LESSONS, LabCommand, LabPath, State, Until, View};
-use poisdetc::poison::lab::{LabImages, LabOrder, Planted, build};
+use poisdetc::detect::neural_cleanse::{Hunt, Search};
+use poisdetc::detect::{Direction, Shape, Trigger};
+use poisdetc::images::ImageSet;
+use poisdetc::poison::lab::{Built, LabImages, LabOrder, Planted, build};
 use poisdetc::poison::{Blend, Mark, Ready, Scheme};
 use poisdetc::progress::Monitor;
+use poisdetc::tensor::Seed;
 use poisdetc::train::Recipe;
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
@@ -48,18 +52,38 @@ fn every_attack_works_and_costs_no_accuracy() {
             .map(|(_, planted)| {
                 let planted: Vec<Planted> = planted.iter().cloned().collect();
                 let built = build(&pictures.training, &pictures.test, &planted, &recipe, &Monitor::silent()).unwrap();
-                (built.accuracy, built.success.first().copied())
+                let bent = planted.first().is_some_and(|p| matches!(p.mark, Mark::Warp(_)));
+                let bends = bent.then(|| [2, 0, 5, 9].map(|label| bend(&built, &pictures.test, label)));
+                (built.accuracy, built.success.first().copied(), bends)
             })
             .collect()
     });
     let twin = built[0].0;
-    for ((name, _), (accuracy, success)) in cases.iter().zip(&built) {
+    for ((name, _), (accuracy, success, _)) in cases.iter().zip(&built) {
         eprintln!("{name:12} accuracy {accuracy:.3} (twin {twin:.3}), mark works on {success:?}");
     }
-    for ((name, _), (accuracy, success)) in cases.iter().zip(&built) {
+    for ((name, _), (accuracy, success, _)) in cases.iter().zip(&built) {
         assert!(*accuracy >= twin - COSTS, "{name}: {accuracy} instead of {twin}");
         assert!(success.is_none_or(|s| s >= WORKS), "{name} works on {success:?} only");
     }
+    // The planted warp is found, and is far smaller than what other labels need or come to.
+    let bends: Vec<[Trigger; 4]> = built.into_iter().filter_map(|(_, _, bends)| bends).collect();
+    assert_eq!(bends.len(), 1);
+    for [planted, others @ ..] in bends {
+        assert!(planted.reached, "{} of the side turns {} only", planted.size(), planted.asr_search);
+        for other in others {
+            assert!(planted.size() < 0.5 * other.size(), "{} and {}", planted.size(), other.size());
+        }
+    }
+}
+
+/// The smallest bend of the picture that turns it into `label`, or the nearest.
+fn bend(built: &Built, images: &ImageSet, label: usize) -> Trigger {
+    let how = Search { shape: Shape::Warp, success: 0.9, batch: 24, steps: 160, ..Search::quick() };
+    let direction = Direction::all_to(label);
+    let mut hunt = Hunt::new(&built.trained.classifier, images, direction, &how, Seed(1)).unwrap();
+    hunt.advance(how.steps, &Monitor::silent()).unwrap();
+    hunt.trigger().unwrap()
 }
 
 type Window = Harness<'static, App>;

@@ -6,7 +6,7 @@ use crate::repair::Aim;
 use std::path::Path;
 
 pub use crate::report::words::{
-    WORKS_BEST, count, counted, index, label, number, repaired, size, time, verdict, works_best, works_on,
+    WORKS_BEST, count, counted, index, label, number, parts, repaired, size, time, verdict, works_best, works_on,
 };
 
 /// What a stage of an audit does.

@@ -168,19 +168,11 @@ impl Inspect<'_> {
                 self.known.name(row.label)
             );
             ui.add(Label::new(text).wrap());
-            let of_pattern = match found.shape {
-                Shape::Patch => "What it covers the picture with, wherever the mask lets it",
-                Shape::Warp => "How far each pixel is fetched from: gray from where it is, more red from below, more green from the right",
-                Shape::Blend => "What is added to the picture, as strongly as the mask says: mid gray changes nothing",
-            };
             let side = ((ui.available_width() - NUMBERS) / 3.0 - 18.0).clamp(72.0, 150.0);
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = 18.0;
-                for (part, name, explanation) in [
-                    (Part::Mask, "Mask", "Where the trigger changes the picture: white wholly, black not at all"),
-                    (Part::Pattern, "Pattern", of_pattern),
-                    (Part::Trigger, "Trigger", "The pattern where the mask lets it through, gray elsewhere"),
-                ] {
+                let parts = [Part::Mask, Part::Pattern, Part::Trigger].into_iter().zip(words::parts(found.shape));
+                for (part, (name, explanation)) in parts.filter_map(|(part, said)| Some((part, said?))) {
                     ui.vertical(|ui| {
                         let paint = || match part {
                             Part::Mask => plain(&found.mask),

@@ -34,6 +34,15 @@ pub(super) fn verdict(t: &TriggerEvidence) -> Verdict {
 
 /// The same with its reason.
 pub(super) fn finding(t: &TriggerEvidence) -> Finding {
+    if !t.reached || t.asr < WORKS {
+        let because = format!(
+            "No bend of the picture that works was found: the nearest, by {} of its side on average, turns {} of held-back \
+             pictures",
+            percent(t.size),
+            percent(t.asr)
+        );
+        return Finding { verdict: Verdict::NoEvidence, because };
+    }
     let Seen { honest, abroad } = Seen::of(t);
     let mut because = format!(
         "Bending the picture, by {} of its side on average, turns {} of {} held-back pictures into this label",
@@ -105,5 +114,7 @@ mod tests {
             "{said}"
         );
         assert!(said.contains("clean cannot be turned so, and this warp turns 0.5 % of pictures there"), "{said}");
+        let said = finding(&TriggerEvidence { reached: false, ..planted() }).because;
+        assert!(said.starts_with("No bend of the picture that works was found"), "{said}");
     }
 }

@@ -127,7 +127,7 @@ fn labels(audit: &Audit) -> Vec<Block> {
     }
     blocks.push(Block::Small(
         "Shots reached: of the shots at the label those with a final loss of at most 0.2. Works on: share of held-back pictures of other labels that the recovered \
-         trigger turns. Size: share of the picture it covers, or how strong a faint pattern over all of it is. Anomaly: how \
+         trigger turns. Size: share of the picture it covers, how strong a faint pattern over all of it is, or how far a warp moves its pixels. Anomaly: how \
          far the trigger is below the median size of all labels, in deviations; above 3.5 is unusual. p-value: how often some \
          label of an honest model has a trigger that lies as far below; at most 0.02 is unusual. –: not known."
             .into(),

@@ -45,14 +45,16 @@ fn of_trigger(audit: &Audit, label: &LabelFindings, trigger: &TriggerEvidence) -
     );
     let title = format!("Label {}: {}", name(label.label), words::verdict(label.verdict).to_lowercase());
     let mut blocks = vec![Block::Together(290.0), Block::Subheading(title), Block::Text(said)];
-    let parts = [
-        (pixels::image(&trigger.mask), "Mask", "white covers, black does not"),
-        (pixels::image(&trigger.pattern), "Pattern", "what it covers the picture with"),
-        (pixels::on_gray(&trigger.mask, &trigger.pattern), "Trigger", "the pattern through the mask"),
+    let pictures = [
+        pixels::image(&trigger.mask),
+        pixels::image(&trigger.pattern),
+        pixels::on_gray(&trigger.mask, &trigger.pattern),
     ];
-    let mut gallery: Vec<Shown> = parts
+    let mut gallery: Vec<Shown> = pictures
         .into_iter()
-        .filter_map(|(picture, what, how)| {
+        .zip(words::parts(trigger.shape))
+        .filter_map(|(picture, part)| {
+            let (what, how) = part?;
             let alt = format!("{what} of label {}", name(label.label));
             Some(Shown { picture: picture?, alt, below: vec![what.into(), how.into()] })
         })
@@ -153,8 +155,8 @@ fn search(audit: &Audit, label: &LabelFindings, trigger: &TriggerEvidence) -> Ve
         Shape::Warp => "warp",
     };
     let kind = trigger.source.map_or_else(|| kind.into(), |source| format!("{kind} from {}", name(audit, source)));
-    let list = |values: &[f32]| {
-        let said: Vec<String> = values.iter().map(|&v| words::percent(v)).collect();
+    let list = |values: &[f32], said: fn(f32) -> String| {
+        let said: Vec<String> = values.iter().map(|&v| said(v)).collect();
         if said.is_empty() { dash() } else { said.join(", ") }
     };
     let size = words::percent(trigger.size);
@@ -165,7 +167,7 @@ fn search(audit: &Audit, label: &LabelFindings, trigger: &TriggerEvidence) -> Ve
         words::percent(trigger.asr_search).into(),
         if trigger.reached { size } else { format!("{size}, not reached") }.into(),
         trigger.usual_size.map_or_else(dash, words::percent).into(),
-        list(&trigger.reference_sizes).into(),
-        list(&trigger.reference_asr).into(),
+        list(&trigger.reference_sizes, |v| if v < 1.0 { words::percent(v) } else { "not reached".into() }).into(),
+        list(&trigger.reference_asr, words::percent).into(),
     ]
 }
