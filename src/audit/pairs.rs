@@ -8,7 +8,7 @@
 
 use super::budget::pictures_at_once;
 use super::error::AuditError;
-use super::hunting::{Steps, TRIED_ON, abroad, everywhere, farness, followed, size_of, tried};
+use super::hunting::{Following, Steps, TRIED_ON, abroad, everywhere, farness, followed, size_of, tried};
 use super::pace::Pace;
 use super::references::Reference;
 use super::scope::PairsExamined;
@@ -35,7 +35,10 @@ struct Effort {
     search: Search,
     /// Steps of the short search of every pair.
     scouting: usize,
-    /// Pairs followed at a time, those first that lie farthest below what is expected.
+    /// Pairs at a time that are taken to `halfway`, those first that lie farthest below what is expected.
+    shortlist: usize,
+    halfway: usize,
+    /// Of these, those that are followed to the end: the ones with the smallest marks by then.
     candidates: usize,
     /// Ordinary pairs followed beside them.
     controls: usize,
@@ -45,10 +48,10 @@ impl Effort {
     fn of(thorough: bool) -> Self {
         if thorough {
             let search = Search { batch: 16, steps: 400, ..Search::quick() };
-            Self { search, scouting: 40, candidates: 12, controls: 9 }
+            Self { search, scouting: 40, shortlist: 30, halfway: 160, candidates: 12, controls: 9 }
         } else {
             let search = Search { batch: 12, steps: 160, ..Search::quick() };
-            Self { search, scouting: 24, candidates: 6, controls: 5 }
+            Self { search, scouting: 24, shortlist: 16, halfway: 80, candidates: 6, controls: 5 }
         }
     }
 }
@@ -81,7 +84,8 @@ pub(super) fn search(
     }
     let effort = Effort { search: how(settings, subject), ..Effort::of(settings.thorough) };
     let followed_at_most = effort.candidates + effort.controls;
-    let total = directions.len() * effort.scouting + followed_at_most * effort.search.steps;
+    let left_halfway = (effort.shortlist - effort.candidates) * effort.halfway;
+    let total = directions.len() * effort.scouting + left_halfway + followed_at_most * effort.search.steps;
     let chase = Chase {
         subject,
         known_clean,
@@ -136,12 +140,16 @@ impl<'a> Chase<'a> {
     /// The pairs that could be planted, with all that is known of them.
     fn run(&self, directions: &[Direction]) -> Result<Vec<TriggerEvidence>, AuditError> {
         let mut waiting = self.scouted(directions)?;
-        // The least unusual in front, so that `pop` and `split_off` take the most unusual from the end.
+        // The least unusual in front, so that `split_off` takes the most unusual from the end.
         waiting.sort_by(|a, b| a.below.total_cmp(&b.below));
         let usual = self.usual(&mut waiting)?;
         let mut all = Vec::new();
         while !waiting.is_empty() {
-            let mut found = self.followed(waiting.split_off(waiting.len().saturating_sub(self.effort.candidates)))?;
+            let shortlist = waiting.split_off(waiting.len().saturating_sub(self.effort.shortlist));
+            let mut shortlist = self.halfway(shortlist)?;
+            let smallest = shortlist.split_off(shortlist.len().saturating_sub(self.effort.candidates));
+            waiting.append(&mut shortlist);
+            let mut found = self.followed(smallest)?;
             for one in &mut found {
                 one.evidence.usual_size = Some(usual);
             }
@@ -193,6 +201,23 @@ impl<'a> Chase<'a> {
         let controls = order.into_iter().map(|i| waiting.remove(i)).collect();
         let sizes: Vec<f32> = self.followed(controls)?.iter().map(|one| size_of(&one.trigger)).collect();
         Ok(median(&sizes))
+    }
+
+    /// These pairs taken further, the one with the smallest mark last: a planted pair can lie behind a dozen others after the short
+    /// search, in which masks have hardly begun to shrink.
+    fn halfway(&self, pairs: Vec<Scouted<'a>>) -> Result<Vec<Scouted<'a>>, AuditError> {
+        let (done, failure) = each(pairs, cores(), |Scouted { mut hunt, below }| {
+            let told = |n| self.steps.add(n, "Searching marks for single pairs of labels");
+            let checkpoint = self.subject.journal.checkpoint(&key(hunt.direction()));
+            Following::new(&mut hunt, checkpoint, &told, self.monitor)?.until(self.effort.halfway)?;
+            Ok::<_, AuditError>((farness(&hunt), Scouted { hunt, below }))
+        });
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        let mut pairs: Vec<_> = done.into_iter().flatten().collect();
+        pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Ok(pairs.into_iter().map(|(_, pair)| pair).collect())
     }
 
     /// The searches of these pairs to their end, and how well their triggers work on pictures held back.

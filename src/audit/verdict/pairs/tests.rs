@@ -41,7 +41,12 @@ fn a_pair_is_confirmed_that_is_far_too_easy_one_way_only_and_only_here() {
             Verdict::NoEvidence,
         ),
         ("works on honest models", TriggerEvidence { reference_asr: vec![0.6], ..planted() }, Verdict::Suspicious),
-        ("nearly", TriggerEvidence { anomaly_index: Some(2.2), ..planted() }, Verdict::Suspicious),
+        ("lost among others at first", TriggerEvidence { anomaly_index: Some(2.2), ..planted() }, Verdict::Infected),
+        (
+            "nearly",
+            TriggerEvidence { anomaly_index: Some(1.6), usual_size: Some(0.04), ..planted() },
+            Verdict::Suspicious,
+        ),
         ("few pictures", TriggerEvidence { asr_images: 12, ..planted() }, Verdict::Suspicious),
         ("nothing honest", TriggerEvidence { reference_sizes: Vec::new(), ..planted() }, Verdict::NoEvidence),
     ];
