@@ -4,6 +4,7 @@
 mod program;
 
 use poisdetc::audit::{Audit, Event, Journal, Order, Settings, run, run_kept};
+use poisdetc::detect::Shape;
 use poisdetc::progress::Monitor;
 use poisdetc::report::json;
 use program::sample;
@@ -39,12 +40,12 @@ fn an_audit_that_was_cut_off_goes_on_and_says_the_same() {
     let order = order();
     let whole = run(&order, &Monitor::silent(), &|_| ()).unwrap();
 
-    // Cut off after some triggers: the pieces are all that is left of it.
+    // Cut off after some patches: the pieces are all that is left of it.
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::at(folder.path().into());
     let (monitor, triggers) = (Monitor::silent(), AtomicUsize::new(0));
     let half = run_kept(&order, &journal, &monitor, &|event| {
-        if matches!(event, Event::Trigger(_)) && triggers.fetch_add(1, Ordering::Relaxed) == 4 {
+        if matches!(event, Event::Trigger(t) if t.shape == Shape::Patch) && triggers.fetch_add(1, Ordering::Relaxed) == 4 {
             monitor.stop();
         }
     })

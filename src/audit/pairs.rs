@@ -162,6 +162,8 @@ impl<'a> Chase<'a> {
                 break;
             }
         }
+        // Those that were left halfway are not gone on with.
+        waiting.iter().for_each(|pair| self.subject.journal.checkpoint(&key(pair.hunt.direction())).finished());
         Ok(all)
     }
 
