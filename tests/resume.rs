@@ -45,7 +45,9 @@ fn an_audit_that_was_cut_off_goes_on_and_says_the_same() {
     let journal = Journal::at(folder.path().into());
     let (monitor, triggers) = (Monitor::silent(), AtomicUsize::new(0));
     let half = run_kept(&order, &journal, &monitor, &|event| {
-        if matches!(event, Event::Trigger(t) if t.shape == Shape::Patch) && triggers.fetch_add(1, Ordering::Relaxed) == 4 {
+        if matches!(event, Event::Trigger(t) if t.shape == Shape::Patch)
+            && triggers.fetch_add(1, Ordering::Relaxed) == 4
+        {
             monitor.stop();
         }
     })
