@@ -190,8 +190,10 @@ fn a_clock_that_is_wrong_harms_nothing() {
         batch.args(["-f", clock, env!("CARGO_BIN_EXE_poisdetc"), "batch", "--quiet"]);
         batch.arg(home.path().join("models.csv")).arg("--out").arg(home.path().join("out"));
         let end = batch.stdin(Stdio::null()).env("FAKETIME_DONT_FAKE_MONOTONIC", "1").output().unwrap();
-        assert_eq!(end.status.code(), Some(1), "{clock}: {}", String::from_utf8_lossy(&end.stderr));
-        let line = fs::read_to_string(home.path().join("out/results.jsonl")).unwrap();
+        let said = String::from_utf8_lossy(&end.stderr);
+        assert_eq!(end.status.code(), Some(1), "{clock}: {said}");
+        let line = fs::read_to_string(home.path().join("out/results.jsonl"));
+        let line = line.unwrap_or_else(|why| panic!("{clock}: {why}; {said}"));
         assert!(line.contains("missing.onnx"), "{clock}: {line}");
     }
 }
