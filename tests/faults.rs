@@ -172,10 +172,11 @@ fn what_must_not_be_read_or_written_is_said() {
     assert!(said.contains("ermission denied") && said.contains("report.html") && !out.exists(), "{said}");
 }
 
-/// Before 1970, in 2040 and a clock that stands still: times are measured by another clock, and dates are only noted.
+/// Before 1970, in 2040 and a clock that crawls: times are measured by another clock, and dates are only noted. (One that stands still
+/// is more than faketime can do: threads that sleep under it fail in the standard library.)
 #[test]
 fn a_clock_that_is_wrong_harms_nothing() {
-    for clock in ["1960-01-01 00:00:00", "2040-01-01 00:00:00", "@2026-01-01 00:00:00 x0"] {
+    for clock in ["1960-01-01 00:00:00", "2040-01-01 00:00:00", "@2026-01-01 00:00:00 x0.1"] {
         let home = tempfile::tempdir().unwrap();
         let mut faketime = Command::new("faketime");
         faketime.args(["-f", clock, env!("CARGO_BIN_EXE_poisdetc"), "lab", "signs", "--count", "2", "--out"]);
