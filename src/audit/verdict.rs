@@ -134,23 +134,24 @@ fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
         );
         return vec![Finding { verdict: Verdict::NoEvidence, because }];
     }
-    let seen = Seen::of(t);
-    let mut because = format!(
-        "A mark over {} of the picture turns {} of {} held-back pictures into this label",
-        percent(t.size),
-        percent(t.asr),
-        t.asr_images
-    );
+    let because = recovered(t, &format!("A mark over {} of the picture", percent(t.size)), "mark");
+    vec![Finding { verdict: Seen::of(t).verdict(t), because }]
+}
+
+/// How well a recovered trigger works, what other labels need, and what it is to honest models. `what` turns pictures, and is
+/// called `this`.
+fn recovered(t: &TriggerEvidence, what: &str, this: &str) -> String {
+    let mut because = format!("{what} turns {} of {} held-back pictures into this label", percent(t.asr), t.asr_images);
     because += &beside_others(t);
-    if let (Some(honest), Some(abroad)) = (seen.honest, seen.abroad) {
-        because += &format!(
-            "; models known clean need {} for this label, and this mark turns {} of pictures there",
-            percent(honest),
-            percent(abroad)
-        );
+    let Seen { honest, abroad } = Seen::of(t);
+    if let (Some(honest), Some(abroad)) = (honest, abroad) {
+        let need = match t.shape {
+            Shape::Warp if honest >= 1.0 => "cannot be turned so".to_owned(),
+            _ => format!("need {} for this label", percent(honest)),
+        };
+        because += &format!("; models known clean {need}, and this {this} turns {} of pictures there", percent(abroad));
     }
-    let verdict = seen.verdict(t);
-    vec![Finding { verdict, because }]
+    because
 }
 
 /// What the other labels need, and how unusual it is to need so much less.

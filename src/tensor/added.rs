@@ -2,7 +2,7 @@
 //!
 //! One fused operation, as [`super::stamp()`] is: a search repeats it at every step.
 
-use super::storage;
+use super::{stamp, storage};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
@@ -12,11 +12,7 @@ use rayon::prelude::*;
 /// # Errors
 /// Where the shapes do not fit each other.
 pub fn added(x: &Tensor, mask: &Tensor, pattern: &Tensor) -> Result<Tensor> {
-    let (_, c, h, w) = x.dims4()?;
-    if mask.dims() != [1, 1, h, w] || pattern.dims() != [1, c, h, w] {
-        let (mask, pattern, x) = (mask.dims(), pattern.dims(), x.dims());
-        candle_core::bail!("a pattern {pattern:?} with mask {mask:?} cannot be added to {x:?}");
-    }
+    stamp::check(x, mask, pattern)?;
     if x.device().is_cpu() {
         return x.contiguous()?.apply_op3(&mask.contiguous()?, &pattern.contiguous()?, Added);
     }

@@ -13,6 +13,16 @@ use rayon::prelude::*;
 /// # Errors
 /// Where the shapes do not fit each other.
 pub fn stamp(x: &Tensor, mask: &Tensor, pattern: &Tensor) -> Result<Tensor> {
+    check(x, mask, pattern)?;
+    if x.device().is_cpu() {
+        return x.contiguous()?.apply_op3(&mask.contiguous()?, &pattern.contiguous()?, Stamp);
+    }
+    let clear = mask.affine(-1.0, 1.0)?;
+    x.broadcast_mul(&clear)? + pattern.broadcast_mul(mask)?.broadcast_as(x.shape())?
+}
+
+/// Refuses a mask or a pattern that does not fit the pictures.
+pub(super) fn check(x: &Tensor, mask: &Tensor, pattern: &Tensor) -> Result<()> {
     let (_, c, h, w) = x.dims4()?;
     if mask.dims() != [1, 1, h, w] || pattern.dims() != [1, c, h, w] {
         candle_core::bail!(
@@ -22,11 +32,7 @@ pub fn stamp(x: &Tensor, mask: &Tensor, pattern: &Tensor) -> Result<Tensor> {
             x.dims()
         );
     }
-    if x.device().is_cpu() {
-        return x.contiguous()?.apply_op3(&mask.contiguous()?, &pattern.contiguous()?, Stamp);
-    }
-    let clear = mask.affine(-1.0, 1.0)?;
-    x.broadcast_mul(&clear)? + pattern.broadcast_mul(mask)?.broadcast_as(x.shape())?
+    Ok(())
 }
 
 struct Stamp;

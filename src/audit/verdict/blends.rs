@@ -6,7 +6,7 @@
 //! less a label needs than on honest models, beside how much less the other labels do. A pattern that draws something of the label
 //! turns some pictures on honest models too; one that turns none there has less to prove otherwise.
 
-use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS, beside_others, percent, stands_out};
+use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS, percent, recovered, stands_out};
 use crate::audit::{Finding, Verdict};
 use crate::detect::TriggerEvidence;
 use crate::detect::neural_cleanse::median;
@@ -62,21 +62,8 @@ pub(super) fn verdict(t: &TriggerEvidence, all: &[Option<TriggerEvidence>]) -> V
 
 /// The same with its reason.
 pub(super) fn finding(t: &TriggerEvidence, all: &[Option<TriggerEvidence>]) -> Finding {
-    let Seen { honest, abroad } = Seen::of(t);
-    let mut because = format!(
-        "A pattern over the whole picture, {} strong, turns {} of {} held-back pictures into this label",
-        percent(t.size),
-        percent(t.asr),
-        t.asr_images
-    );
-    because += &beside_others(t);
-    if let (Some(honest), Some(abroad)) = (honest, abroad) {
-        because += &format!(
-            "; models known clean need {} for this label, and this pattern turns {} of pictures there",
-            percent(honest),
-            percent(abroad)
-        );
-    }
+    let what = format!("A pattern over the whole picture, {} strong,", percent(t.size));
+    let because = recovered(t, &what, "pattern");
     Finding { verdict: verdict(t, all), because }
 }
 
@@ -102,6 +89,13 @@ mod tests {
     fn others() -> Vec<Option<TriggerEvidence>> {
         let other = |label| Some(TriggerEvidence { label, size: 0.25, p_value: Some(1.0), ..planted() });
         vec![None, other(1), other(2)]
+    }
+
+    /// A label of a measured model: its size and the usual one, what honest models need, p, and how often it turns pictures there.
+    fn measured(label: usize, (size, usual): (f32, f32), honest: f32, p: f32, abroad: f32) -> TriggerEvidence {
+        let (reference_sizes, reference_asr) = (vec![honest], vec![abroad]);
+        let (p_value, usual_size) = (Some(p), Some(usual));
+        TriggerEvidence { label, size, reference_sizes, reference_asr, p_value, usual_size, ..planted() }
     }
 
     fn on(t: &TriggerEvidence) -> Verdict {
@@ -136,11 +130,7 @@ mod tests {
 
     #[test]
     fn a_label_that_is_easy_to_every_model_is_no_alarm_where_all_labels_need_less_than_on_honest_ones() {
-        let of = |label, size, honest: f32, p, abroad| {
-            let (reference_sizes, reference_asr) = (vec![honest], vec![abroad]);
-            let (p_value, usual_size) = (Some(p), Some(0.041));
-            Some(TriggerEvidence { label, size, reference_sizes, reference_asr, p_value, usual_size, ..planted() })
-        };
+        let of = |label, size, honest, p, abroad| Some(measured(label, (size, 0.041), honest, p, abroad));
         let beside = |first: Option<TriggerEvidence>| {
             let all =
                 [first, of(0, 0.033, 0.088, 0.7, 0.07), of(2, 0.034, 0.099, 1.0, 0.04), of(4, 0.04, 0.102, 1.0, 0.08)];
@@ -155,11 +145,7 @@ mod tests {
     #[test]
     fn a_weak_wave_is_told_from_honest_labels_by_meaning_nothing_to_honest_models() {
         // As measured on a model of signs: a wave to label 3.
-        let of = |label, size, honest: f32, p, abroad| {
-            let (reference_sizes, reference_asr) = (vec![honest], vec![abroad]);
-            let (p_value, usual_size) = (Some(p), Some(0.099));
-            Some(TriggerEvidence { label, size, reference_sizes, reference_asr, p_value, usual_size, ..planted() })
-        };
+        let of = |label, size, honest, p, abroad| Some(measured(label, (size, 0.099), honest, p, abroad));
         let all = [
             of(3, 0.058, 0.134, 0.18, 0.001),
             of(10, 0.07, 0.136, 0.7, 0.005),

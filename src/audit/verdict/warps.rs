@@ -1,13 +1,13 @@
 //! The rule for warps: a smooth field of shifts that bends every picture into the label.
 //!
-//! An honest model is hardly turned by bending: its labels need shifts of a tenth of the side and more, and most turn too few
-//! pictures then. A planted warp needs a fiftieth.
+//! An honest model is hardly turned by bending: its labels need shifts of a twentieth of the side and more, and most turn
+//! too few pictures then. A planted warp needs a fiftieth.
 
-use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS, beside_others, percent, stands_out};
+use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS, percent, recovered, stands_out};
 use crate::audit::{Finding, Verdict};
 use crate::detect::TriggerEvidence;
 
-/// Probability, and share of what the model's labels usually need, that a warp has at most: honest labels have been seen at 0.63.
+/// Probability, and share of what the model's labels usually need, that a warp has at most: honest labels have been seen at 0.59.
 const STANDS_OUT: (f32, f32) = (0.02, 0.4);
 /// Honest models need at least so many times as much, or cannot be turned so.
 const FAR_SMALLER: f32 = 0.5;
@@ -43,21 +43,8 @@ pub(super) fn finding(t: &TriggerEvidence) -> Finding {
         );
         return Finding { verdict: Verdict::NoEvidence, because };
     }
-    let Seen { honest, abroad } = Seen::of(t);
-    let mut because = format!(
-        "Bending the picture, by {} of its side on average, turns {} of {} held-back pictures into this label",
-        percent(t.size),
-        percent(t.asr),
-        t.asr_images
-    );
-    because += &beside_others(t);
-    if let (Some(honest), Some(abroad)) = (honest, abroad) {
-        because += &match honest {
-            honest if honest < 1.0 => format!("; models known clean need {} for this label", percent(honest)),
-            _ => "; models known clean cannot be turned so".to_owned(),
-        };
-        because += &format!(", and this warp turns {} of pictures there", percent(abroad));
-    }
+    let what = format!("Bending the picture, by {} of its side on average,", percent(t.size));
+    let because = recovered(t, &what, "warp");
     Finding { verdict: verdict(t), because }
 }
 
