@@ -13,8 +13,9 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use poisdetc::app::{App, LESSONS, LabCommand, LabPath, State, Until, View};
 use poisdetc::detect::neural_cleanse::{Hunt, Search};
 use poisdetc::detect::{Direction, Shape, Trigger};
-use poisdetc::images::ImageSet;
+use poisdetc::images::{ImageSet, npz_bytes};
 use poisdetc::poison::lab::{Built, LabImages, LabOrder, Planted, build};
+use poisdetc::poison::signs::sign_set;
 use poisdetc::poison::{Blend, Mark, Ready, Scheme};
 use poisdetc::progress::Monitor;
 use poisdetc::tensor::Seed;
@@ -157,6 +158,29 @@ fn a_training_is_held_goes_on_and_can_be_begun_again_with_the_same_numbers() {
     click(&mut window, "Train");
     assert!(wait(&mut window, 300, |w| w.state().facts().lab.is_trained()));
     assert_eq!(window.state().facts().lab.moments, first, "the same seed gives the same numbers");
+}
+
+#[test]
+fn own_images_of_any_form_are_learned_looked_into_and_challenged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.npz");
+    // Wider than high, and larger than what is learned from.
+    let own = sign_set(25, Seed(9)).resized([36, 48]);
+    std::fs::write(&path, npz_bytes(&own).unwrap()).unwrap();
+    let mut window = open(&LabOrder { images: LabImages::Own { path }, ..quick(1, 3) });
+    click(&mut window, "Train");
+    assert!(wait(&mut window, 300, |w| w.state().facts().lab.is_trained()));
+    assert!(window.query_by_label_contains("With the mark 1 of").is_some(), "pictures with their answers");
+    let last = window.state().facts().lab.moments.last().unwrap();
+    let by_chance = 1.0 / 12.0;
+    assert!(last.poisoned.accuracy > 2.0 * by_chance && last.twin.accuracy > 2.0 * by_chance, "{last:?}");
+    click(&mut window, "Lab: See why");
+    click(&mut window, "Look inside");
+    assert!(wait(&mut window, 300, |w| w.state().facts().lab.looked.is_some()));
+    assert!(window.query_by_label_contains("Clean pictures: ").is_some(), "the confusion matrix has words");
+    click(&mut window, "Lab: Challenge");
+    click(&mut window, "Make the challenge");
+    assert!(wait(&mut window, 300, |w| w.query_by_label("Your judgement").is_some()));
 }
 
 #[test]

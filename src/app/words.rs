@@ -3,6 +3,7 @@
 use crate::audit::Phase;
 use crate::model::{Format, InputSpec, Preprocessing, colours};
 use crate::repair::Aim;
+use crate::tensor::device;
 use std::path::Path;
 
 pub use crate::report::words::{
@@ -64,6 +65,16 @@ pub fn aim(aim: Aim, has_trigger: bool) -> String {
 /// The last part of a path, or the whole where it has none.
 pub fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// A device by its name.
+pub fn device(name: &str) -> &str {
+    match name {
+        device::CPU => "Processor",
+        "cuda" => "NVIDIA graphics card",
+        "metal" => "Apple graphics",
+        other => other,
+    }
 }
 
 /// The kind of a model file.

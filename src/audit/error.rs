@@ -2,6 +2,7 @@
 
 use crate::detect::DetectError;
 use crate::progress::Stopped;
+use crate::tensor::device::UnknownDevice;
 
 /// Why an audit could not be done, in a sentence for the user.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,12 @@ pub enum AuditError {
     /// A setting that makes no sense.
     #[error("{0}")]
     Setting(String),
+}
+
+impl From<UnknownDevice> for AuditError {
+    fn from(error: UnknownDevice) -> Self {
+        Self::Setting(error.to_string())
+    }
 }
 
 impl From<DetectError> for AuditError {

@@ -6,7 +6,7 @@ use super::journal::Checkpoint;
 use super::pace::Pace;
 use super::{Journal, Phase};
 use crate::detect::neural_cleanse::{Hunt, attack_success};
-use crate::detect::{DetectError, Trigger, TriggerEvidence};
+use crate::detect::{DetectError, Shape, Trigger, TriggerEvidence};
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
@@ -151,6 +151,15 @@ pub(super) fn tried(
 /// The size `trigger` counts with: one that never worked would have to cover more than the whole picture.
 pub(super) fn size_of(trigger: &Trigger) -> f32 {
     if trigger.reached { trigger.size() } else { 1.0 }
+}
+
+/// The size with which the labels of one model are compared. Most warps never turn all pictures; how far they came is a lower
+/// bound of what that would take.
+pub(super) fn ranked_size(trigger: &Trigger) -> f32 {
+    match trigger.shape {
+        Shape::Warp => trigger.size(),
+        Shape::Patch | Shape::Blend => size_of(trigger),
+    }
 }
 
 /// What `hunt` ends with, as the piece `key` of `journal`; a search that was cut off goes on from where it had come to.

@@ -3,7 +3,7 @@
 use super::error::AuditError;
 use super::journal::Journal;
 use super::subject::{Subject, too_few_pictures};
-use super::{ImagesSummary, ModelSummary, Order, Settings};
+use super::{ImagesSummary, ModelSummary, Order};
 use crate::images::{self, Candidate, Discovery, ImageSet, Wanted};
 use crate::model::{self, Classifier, Model, Preprocessing};
 use crate::progress::Monitor;
@@ -15,14 +15,6 @@ pub(super) struct Opened {
     pub(super) images: ImageSet,
     pub(super) model_summary: ModelSummary,
     pub(super) images_summary: ImagesSummary,
-}
-
-/// The device an order names.
-pub(super) fn device(settings: &Settings) -> Result<Device, AuditError> {
-    match settings.device.as_str() {
-        "" | "cpu" => Ok(Device::Cpu),
-        other => Err(AuditError::Setting(format!("there is no device \"{other}\" in this build; use \"cpu\""))),
-    }
 }
 
 /// Reads the model, then the images as the model wants them.
@@ -62,7 +54,7 @@ pub(super) fn discovery(
 }
 
 /// The preprocessing that fits best.
-pub(super) fn best(discovery: &Discovery) -> Result<Preprocessing, AuditError> {
+pub(in crate::audit) fn best(discovery: &Discovery) -> Result<Preprocessing, AuditError> {
     let best = discovery.candidates.first().map(|c| c.preprocessing.clone());
     best.ok_or_else(|| AuditError::Setting("no preprocessing could be tried on this model".into()))
 }

@@ -1,15 +1,17 @@
-//! The searches of all labels side by side. Where a label is far ahead of all others at half time and proves it at the end,
-//! and no other is near, those that cannot be accused any more are left where they are (as K-Arm does: Shen et al., ICML 2021);
-//! otherwise every search is followed to its end, so that nothing changes for a model without such a label.
+//! The searches of all labels side by side. Midway it is looked which of them can still come to stand out (as K-Arm does: Shen
+//! et al., ICML 2021); those are followed to their end first. Where one is far ahead of all others and proves it, or where none can
+//! be accused any more, the rest is left where it is; otherwise every search is followed to its end, so that labels are judged beside
+//! others that went as far.
 //!
 //! In: searches that have begun. Out: for each its trigger and how well that works; and where some ended early, the sizes of all
-//! at half time, which are the ones that can be compared.
+//! midway, which are the ones that can be compared.
 
 use super::Event;
 use super::error::AuditError;
-use super::hunting::{Following, Steps, followed, size_of, tried};
+use super::hunting::{Following, Steps, followed, ranked_size, tried};
+use super::scope::EndedEarly;
 use super::subject::Subject;
-use super::verdict::{HALF_AN_OUTLIER, WORKS};
+use super::verdict::WORKS;
 use super::workers::{cores, each};
 use crate::detect::neural_cleanse::{FEWEST_LABELS, Hunt, median};
 use crate::detect::{Trigger, TriggerEvidence};
@@ -17,11 +19,19 @@ use crate::images::ImageSet;
 use crate::progress::Monitor;
 use std::collections::BTreeMap;
 
-/// Steps after which it is looked who is ahead.
-const HALF: usize = 112;
-/// A label is far ahead when it needs at most this share of what the labels usually need: honest labels have been seen at a half
-/// (docs/verdict.md).
-const FAR_AHEAD: f32 = 0.25;
+/// When the searches are looked at, and what a label needs then; sizes as shares of what the labels usually need at that time
+/// (docs/verdict.md says what was seen).
+pub(super) struct Midway {
+    /// After so many steps.
+    pub(super) steps: usize,
+    /// A label that needs no more may come to stand out, and is followed first.
+    pub(super) may_win: f32,
+    /// At its end it must need no more than this to be accused at all. Marks and patterns only shrink: one that needs more of
+    /// what was usual midway needs more still of what is usual at the end.
+    pub(super) accused: f32,
+    /// One that needs no more at its end is far ahead; 0 where that never settles it.
+    pub(super) far_ahead: f32,
+}
 
 /// What every search needs.
 pub(super) struct Race<'a> {
@@ -33,6 +43,8 @@ pub(super) struct Race<'a> {
     pub(super) steps: &'a Steps<'a>,
     /// What is told while they run.
     pub(super) stage: &'a str,
+    /// `None` follows every search to its end.
+    pub(super) midway: Option<Midway>,
     pub(super) monitor: &'a Monitor,
     pub(super) events: &'a (dyn Fn(Event) + Sync),
 }
@@ -42,10 +54,10 @@ pub(super) struct Race<'a> {
 pub(super) struct Outcome {
     pub(super) found: Vec<(Trigger, TriggerEvidence)>,
     /// Searches that were left before their end.
-    pub(super) ended_early: usize,
-    /// Where there are such, the size at half time of every label: a mark shrinks on the way to the end, and one that was
+    pub(super) ended_early: EndedEarly,
+    /// Where there are such, the size midway of every label: a mark shrinks on the way to the end, and one that was
     /// followed would look small beside those that were not.
-    pub(super) at_half: BTreeMap<usize, f32>,
+    pub(super) sizes_midway: BTreeMap<usize, f32>,
     /// Why not all were done.
     pub(super) failure: Option<AuditError>,
 }
@@ -58,50 +70,58 @@ impl Outcome {
 }
 
 impl<'a> Race<'a> {
-    /// Follows every search to its end.
-    pub(super) fn to_the_end(&self, hunts: Vec<Hunt<'a>>) -> Outcome {
-        let mut outcome = Outcome::default();
-        outcome.take(each(hunts, cores(), |hunt| self.end(hunt)));
-        outcome
+    /// Follows the searches.
+    pub(super) fn run(&self, hunts: Vec<Hunt<'a>>) -> Outcome {
+        match &self.midway {
+            // Of a few labels none can be told to be usual.
+            Some(midway) if hunts.len() >= FEWEST_LABELS => self.with_a_look_midway(midway, hunts),
+            _ => {
+                let mut outcome = Outcome::default();
+                outcome.take(each(hunts, cores(), |hunt| self.end(hunt)));
+                outcome
+            }
+        }
     }
 
-    /// The same, but leaves those that cannot win any more.
-    pub(super) fn run(&self, hunts: Vec<Hunt<'a>>) -> Outcome {
-        if hunts.len() < FEWEST_LABELS {
-            return self.to_the_end(hunts);
-        }
-        let (half, failure) = each(hunts, cores(), |hunt| self.half(hunt));
-        let half: Vec<(Hunt<'a>, Trigger)> = half.into_iter().flatten().collect();
+    fn with_a_look_midway(&self, midway: &Midway, hunts: Vec<Hunt<'a>>) -> Outcome {
+        let (so_far, failure) = each(hunts, cores(), |hunt| self.until(midway.steps, hunt));
+        let so_far: Vec<(Hunt<'a>, Trigger)> = so_far.into_iter().flatten().collect();
         let mut outcome = Outcome { failure, ..Outcome::default() };
         if outcome.failure.is_some() {
             return outcome;
         }
-        let at_half: BTreeMap<usize, f32> = half.iter().map(|(_, t)| (t.label, size_of(t))).collect();
-        let usual = median(&at_half.values().copied().collect::<Vec<_>>());
-        let within = |share: f32| move |(_, t): &(Hunt<'a>, Trigger)| t.reached && t.size() <= share * usual;
-        let may_win = if half.iter().any(within(FAR_AHEAD)) { HALF_AN_OUTLIER.1 } else { 0.0 };
-        let (front, rest): (Vec<_>, Vec<_>) = half.into_iter().partition(within(may_win));
+        let sizes_midway: BTreeMap<usize, f32> = so_far.iter().map(|(_, t)| (t.label, ranked_size(t))).collect();
+        let usual = median(&sizes_midway.values().copied().collect::<Vec<_>>());
+        let may_win = |(_, t): &(Hunt<'a>, Trigger)| ranked_size(t) <= midway.may_win * usual;
+        let (front, rest): (Vec<_>, Vec<_>) = so_far.into_iter().partition(may_win);
+        // Where many are in front, the middle of all is not what is usual for labels that nobody attacked.
+        let is_usual_known = front.len() <= rest.len() / 3;
         outcome.take(each(front, cores(), |(hunt, _)| self.end(hunt)));
-        if outcome.failure.is_none() && all_far_ahead(outcome.found.iter().map(|(_, e)| e), usual) {
-            outcome.ended_early = rest.len();
-            outcome.at_half = at_half;
+        if outcome.failure.is_some() {
+            return outcome;
+        }
+        let ends: Vec<&TriggerEvidence> = outcome.found.iter().map(|(_, evidence)| evidence).collect();
+        outcome.ended_early =
+            if is_usual_known { midway.settled(&ends, usual, rest.len()) } else { EndedEarly::default() };
+        if outcome.ended_early == EndedEarly::default() {
+            outcome.take(each(rest, cores(), |(hunt, _)| self.end(hunt)));
+        } else {
+            outcome.sizes_midway = sizes_midway;
             outcome.take(each(rest, cores(), |(hunt, so_far)| {
                 self.subject.journal.checkpoint(&self.key_of(&hunt)).finished();
                 self.steps.add(hunt.steps_left(), self.stage);
                 self.found(so_far)
             }));
-        } else if outcome.failure.is_none() {
-            outcome.take(each(rest, cores(), |(hunt, _)| self.end(hunt)));
         }
         outcome
     }
 
-    /// A search at half time, and what it found so far.
-    fn half(&self, mut hunt: Hunt<'a>) -> Result<(Hunt<'a>, Trigger), AuditError> {
+    /// A search after so many steps, and what it found so far.
+    fn until(&self, steps: usize, mut hunt: Hunt<'a>) -> Result<(Hunt<'a>, Trigger), AuditError> {
         let key = self.key_of(&hunt);
         let (journal, told) = (&self.subject.journal, |n| self.steps.add(n, self.stage));
-        let so_far = journal.trigger(&format!("{key}-half"), &self.subject.device, || {
-            Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.until(HALF)
+        let so_far = journal.trigger(&format!("{key}-midway"), &self.subject.device, || {
+            Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.until(steps)
         })?;
         Ok((hunt, so_far))
     }
@@ -123,11 +143,18 @@ impl<'a> Race<'a> {
     }
 }
 
-/// Whether there are any, and all of them prove at the end that they are far ahead of what was `usual` at half time. One
-/// that is small but not so far ahead can only be judged beside others that were followed as far.
-fn all_far_ahead<'e>(ends: impl Iterator<Item = &'e TriggerEvidence>, usual: f32) -> bool {
-    let far_ahead = |e: &TriggerEvidence| e.reached && e.asr >= WORKS && e.size <= FAR_AHEAD * usual;
-    ends.map(far_ahead).reduce(|all, one| all && one).unwrap_or(false)
+impl Midway {
+    /// Which of the `others` need not be followed, `ends` being what those that might win came to, beside what was `usual`
+    /// midway. One that could be accused but is not far ahead can only be judged beside others that were followed as far.
+    fn settled(&self, ends: &[&TriggerEvidence], usual: f32, others: usize) -> EndedEarly {
+        let needs_at_most = |e: &TriggerEvidence, share: f32| e.reached && e.asr >= WORKS && e.size <= share * usual;
+        let mut accusable = ends.iter().filter(|e| needs_at_most(e, self.accused)).peekable();
+        match () {
+            () if accusable.peek().is_none() => EndedEarly { level: others, behind: 0 },
+            () if accusable.all(|e| needs_at_most(e, self.far_ahead)) => EndedEarly { level: 0, behind: others },
+            () => EndedEarly::default(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,12 +164,20 @@ mod tests {
 
     #[test]
     fn searches_end_early_only_where_nothing_is_left_to_be_judged_beside_them() {
+        let midway = Midway { steps: 112, may_win: 0.7, accused: 0.55, far_ahead: 0.25 };
         let of_size = |size| trigger(size, None, None);
-        let ends_early = |ends: &[TriggerEvidence]| all_far_ahead(ends.iter(), 0.072);
-        assert!(ends_early(&[of_size(0.005)]) && ends_early(&[of_size(0.005), of_size(0.01)]));
-        // What happened: beside a planted mark an honest label, 0.28 of what was usual at half time, looked like another.
-        assert!(!ends_early(&[of_size(0.005), of_size(0.02)]));
-        assert!(!ends_early(&[]) && !ends_early(&[of_size(0.05)]));
-        assert!(!ends_early(&[TriggerEvidence { asr: 0.5, ..of_size(0.005) }]));
+        let settled = |ends: &[TriggerEvidence]| midway.settled(&ends.iter().collect::<Vec<_>>(), 0.072, 9);
+        let (behind, level) = (EndedEarly { behind: 9, level: 0 }, EndedEarly { behind: 0, level: 9 });
+        assert_eq!(settled(&[of_size(0.005)]), behind);
+        assert_eq!(settled(&[of_size(0.005), of_size(0.01)]), behind);
+        // Nobody came near, or not near enough.
+        assert_eq!(settled(&[]), level);
+        assert_eq!(settled(&[of_size(0.05)]), level);
+        // What happened: beside a planted mark an honest label, 0.28 of what was usual midway, looked like another.
+        assert_eq!(settled(&[of_size(0.005), of_size(0.02)]), EndedEarly::default());
+        assert_eq!(settled(&[of_size(0.03)]), EndedEarly::default());
+        // Small, but it does not work: nobody who could be accused.
+        assert_eq!(settled(&[TriggerEvidence { asr: 0.5, ..of_size(0.005) }]), level);
+        assert_eq!(settled(&[TriggerEvidence { asr: 0.5, ..of_size(0.005) }, of_size(0.005)]), behind);
     }
 }

@@ -6,10 +6,10 @@
 use super::error::AuditError;
 use super::subject::Subject;
 use super::workers::{cores, each};
-use super::{Order, ReferenceSummary};
+use super::{Order, ReferenceSummary, opening};
 use crate::images::{self, Wanted};
 use crate::model::{self, Classifier, colours};
-use crate::progress::{Monitor, Stopped};
+use crate::progress::Monitor;
 use crate::train::{self, Recipe, TrainError};
 
 /// A model known clean, ready to be asked.
@@ -84,8 +84,7 @@ fn opened(
         images::ImageError::Stopped(s) => AuditError::Stopped(s),
         other => AuditError::Reference(other.to_string()),
     })?;
-    let best = discovery.candidates.first();
-    let preprocessing = best.map(|c| c.preprocessing.clone()).ok_or(AuditError::Stopped(Stopped))?;
+    let preprocessing = opening::best(&discovery)?;
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     Ok(Reference {
         classifier: Classifier::new(&model, preprocessing, &subject.device)?.asked_with(of_suspect.size),

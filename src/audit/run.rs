@@ -5,13 +5,14 @@ use super::references::Reference;
 use super::subject::{Evidence, Subject};
 use super::verdict::Examined;
 use super::{
-    Audit, AuditError, Event, ImagesSummary, Journal, LabelFindings, Order, Phase, margins, opening, pairs, references,
-    shots, triggers, verdict,
+    Audit, AuditError, Event, ImagesSummary, Journal, LabelFindings, Order, Phase, Settings, margins, opening, pairs,
+    references, shots, triggers, verdict,
 };
 use crate::detect::Shape;
 use crate::images::{Discovery, ImageSet};
 use crate::model::Preprocessing;
 use crate::progress::Monitor;
+use crate::tensor::device::{self, Opened};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Does the audit on the calling thread; `events` are called from it and from worker threads.
@@ -36,7 +37,25 @@ pub fn run_kept(
     monitor: &Monitor,
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<Audit, AuditError> {
-    let device = opening::device(&order.settings)?;
+    let on = device::open(&order.settings.device)?;
+    let (is_card, name) = (!on.device.is_cpu(), on.name.clone());
+    match run_on(on, order, journal, monitor, events) {
+        // A card that is lost in the middle, or whose memory is full: what was done is kept.
+        Err(error) if is_card && !matches!(error, AuditError::Stopped(_)) => {
+            run_on(Opened::processor_instead_of(&name, &error.to_string()), order, journal, monitor, events)
+        }
+        done => done,
+    }
+}
+
+fn run_on(
+    on: Opened,
+    order: &Order,
+    journal: &Journal,
+    monitor: &Monitor,
+    events: &(dyn Fn(Event) + Sync),
+) -> Result<Audit, AuditError> {
+    let Opened { device, name, instead } = on;
     let pace = Pace::new(expected(order), events);
 
     pace.begin(Phase::Open);
@@ -72,7 +91,9 @@ pub fn run_kept(
         events(Event::Label(label.clone()));
     }
     let too_few = subject.too_few_pictures.clone();
-    let examined = Examined { pairs: evidence.pairs_examined, ended_early: evidence.ended_early, stopped, too_few };
+    let (pairs, ended_early) = (evidence.pairs_examined, evidence.ended_early);
+    let examined = Examined { pairs, ended_early, stopped, too_few, not_on_the_card: instead };
+    let order = Order { settings: Settings { device: name, ..order.settings.clone() }, ..order.clone() };
     let audit =
         assemble(order, opened, discovery, preprocessing, &subject, known_clean, labels, examined, pace.seconds());
     pace.at(Phase::Verdict, 1.0, "Done");
@@ -133,7 +154,7 @@ fn label_names(images: &ImageSet, classes: usize) -> Vec<String> {
 
 #[allow(clippy::too_many_arguments, reason = "one document out of its parts, in one place")]
 fn assemble(
-    order: &Order,
+    order: Order,
     opened: opening::Opened,
     discovery: Discovery,
     preprocessing: Preprocessing,
@@ -153,7 +174,7 @@ fn assemble(
     Audit {
         schema: 1,
         program: env!("CARGO_PKG_VERSION").into(),
-        order: order.clone(),
+        order,
         model: opened.model_summary,
         images,
         discovery,

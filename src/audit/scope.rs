@@ -11,6 +11,22 @@ pub(super) fn looked_at_closely(classes: usize, thorough: bool) -> usize {
     if thorough || classes <= EXAMINE_ALL { classes } else { STAND_OUT }
 }
 
+/// Searches that were left before their end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct EndedEarly {
+    /// Because another label was far ahead.
+    pub(super) behind: usize,
+    /// Because no label could be accused any more.
+    pub(super) level: usize,
+}
+
+impl std::ops::AddAssign for EndedEarly {
+    fn add_assign(&mut self, more: Self) {
+        self.behind += more.behind;
+        self.level += more.level;
+    }
+}
+
 /// Whether pairs of labels were searched for marks that work on one label only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PairsExamined {

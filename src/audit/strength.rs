@@ -9,6 +9,7 @@ use super::{Audit, Order, opening};
 use crate::detect::neural_cleanse::attack_success;
 use crate::detect::{Example, Picture, Trigger};
 use crate::progress::Monitor;
+use crate::tensor::device;
 use candle_core::{Device, Tensor};
 
 /// Strengths that are measured: shares of the mask as it was found. Beyond 1 it covers more, but never more than wholly.
@@ -39,7 +40,7 @@ pub fn strengths(audit: &Audit, label: usize, monitor: &Monitor) -> Result<Vec<A
     let found = audit.labels.iter().find(|l| l.label == label).and_then(|l| l.trigger.as_ref());
     let found = found.ok_or_else(|| AuditError::Setting(format!("label {label} has no recovered trigger")))?;
     let order = Order { preprocessing: Some(audit.preprocessing.clone()), ..audit.order.clone() };
-    let device = opening::device(&order.settings)?;
+    let device = device::open(&order.settings.device)?.device;
     let opened = opening::open(&order, &monitor.part(0.0, 0.2))?;
     if opened.model.sha256 != audit.model.sha256 {
         let path = order.model.display();

@@ -1,7 +1,7 @@
 //! What every phase works on, and the evidence that comes together.
 
 use super::journal::Journal;
-use super::scope::PairsExamined;
+use super::scope::{EndedEarly, PairsExamined};
 use crate::detect::{MarginEvidence, ShotEvidence, TriggerEvidence};
 use crate::images::Split;
 use crate::model::Classifier;
@@ -48,8 +48,8 @@ pub(super) struct Evidence {
     pub(super) margins: Vec<Option<MarginEvidence>>,
     pub(super) shots: Vec<Option<ShotEvidence>>,
     pub(super) triggers: Vec<Option<TriggerEvidence>>,
-    /// Searches for patches that were left before their end, because another label was far ahead.
-    pub(super) ended_early: usize,
+    /// Searches for triggers that work on every picture.
+    pub(super) ended_early: EndedEarly,
     /// Fields of shifts that bend the picture.
     pub(super) warps: Vec<Option<TriggerEvidence>>,
     /// Faint patterns over the whole picture.
@@ -65,7 +65,7 @@ impl Evidence {
             margins: vec![None; classes],
             shots: vec![None; classes],
             triggers: vec![None; classes],
-            ended_early: 0,
+            ended_early: EndedEarly::default(),
             warps: vec![None; classes],
             blends: vec![None; classes],
             pairs: Vec::new(),

@@ -3,14 +3,14 @@
 
 use super::budget::pictures_at_once;
 use super::error::AuditError;
-use super::hunting::{Steps, TRIED_ON, abroad, farness, size_of};
+use super::hunting::{Steps, TRIED_ON, abroad, farness, ranked_size};
 use super::pace::Pace;
-use super::race::{Outcome, Race};
+use super::race::{Midway, Outcome, Race};
 use super::references::Reference;
 use super::scope::looked_at_closely;
 use super::subject::{Evidence, Subject};
 use super::verdict::margins::stands_out;
-use super::verdict::{a_patch_is_confirmed, a_warp_is_confirmed, warps};
+use super::verdict::{a_patch_is_confirmed, a_warp_is_confirmed, largest_share, warps};
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, median};
@@ -29,6 +29,13 @@ const NEAR: f32 = 0.5;
 /// Share of pictures that a warp must turn in its search: the attacker's own turn fewer than patches do.
 const WARPED: f32 = 0.95;
 
+/// At its end a patch for a label that needs at most this share of what was usual midway is far ahead: honest labels have
+/// been seen at a half (docs/verdict.md). Of other shapes none is ever so much smaller than another that the rest could be left.
+const FAR_AHEAD: f32 = 0.25;
+
+/// Warps that do not work yet still grow: at the end so many times as much is usual as midway, at most.
+const WARPS_GROW: f32 = 1.75;
+
 /// What is told of a search, and how it differs by the shape of the trigger.
 struct Kind {
     phase: Phase,
@@ -41,6 +48,7 @@ struct Kind {
     abroad: &'static str,
     /// How far the sizes of honest models' labels are spread.
     honest: Spread,
+    midway: Midway,
 }
 
 impl Kind {
@@ -54,6 +62,7 @@ impl Kind {
                 whole: "Searching the smallest trigger of each label",
                 abroad: "The same search on models known clean",
                 honest: Spread::PATCH,
+                midway: Midway { steps: 80, may_win: 0.6, accused: largest_share(shape), far_ahead: FAR_AHEAD },
             },
             Shape::Warp => Self {
                 phase: Phase::Warps,
@@ -63,6 +72,7 @@ impl Kind {
                 whole: "Searching the smallest warp towards each label",
                 abroad: "The same search for warps on models known clean",
                 honest: Spread::WARP,
+                midway: Midway { steps: 64, may_win: 0.55, accused: WARPS_GROW * largest_share(shape), far_ahead: 0.0 },
             },
             Shape::Blend => Self {
                 phase: Phase::Blends,
@@ -72,6 +82,7 @@ impl Kind {
                 whole: "Searching the faintest pattern of each label",
                 abroad: "The same search for patterns on models known clean",
                 honest: Spread::BLEND,
+                midway: Midway { steps: 96, may_win: 0.72, accused: largest_share(shape), far_ahead: 0.0 },
             },
         }
     }
@@ -122,15 +133,13 @@ pub(super) fn search(
         batch: how.batch,
         steps: &steps,
         stage: kind.whole,
+        midway: (!settings.thorough).then_some(kind.midway),
         monitor,
         events,
     };
-    // Of the others none is ever so much smaller than another that the rest could be left.
-    let may_end_early = shape == Shape::Patch && !settings.thorough;
-    let Outcome { mut found, ended_early, at_half, failure } =
-        if may_end_early { race.run(hunts) } else { race.to_the_end(hunts) };
+    let Outcome { mut found, ended_early, sizes_midway, failure } = race.run(hunts);
     evidence.ended_early += ended_early;
-    find_outliers(&mut found, &at_half, kind.honest);
+    find_outliers(&mut found, &sizes_midway, kind.honest);
     // The smallest first: those are the ones that must be compared.
     found.sort_by(|a, b| a.1.size.total_cmp(&b.1.size));
     for (_, trigger) in &found {
@@ -142,7 +151,11 @@ pub(super) fn search(
         Shape::Blend => true,
     };
     let always = if shape == Shape::Warp { 0 } else { SMALLEST };
-    let compared = found.iter().take(COMPARED).filter(near).count().max(always).min(found.len());
+    let compared = match ended_early.level {
+        0 => found.iter().take(COMPARED).filter(near).count().max(always).min(found.len()),
+        // None of them can be accused, whatever honest models need.
+        _ => 0,
+    };
     let comparisons: Vec<(usize, usize)> =
         (0..compared).flat_map(|i| (0..known_clean.len()).map(move |r| (i, r))).collect();
     let failure = failure.or_else(|| {
@@ -254,13 +267,9 @@ fn scouted<'a>(
 /// and their median over their deviation would bound how far below it any size can lie. A search that never succeeded
 /// counts as a trigger over the whole picture. Any of them could have been the smallest; where they are those of many labels
 /// that came nearest, their median is lower than that of all, which errs on the careful side. Where not all were followed
-/// to the end, the sizes of all `at_half` time are compared.
-fn find_outliers(found: &mut [(Trigger, TriggerEvidence)], at_half: &BTreeMap<usize, f32>, honest: Spread) {
-    let size = |t: &Trigger| match t.shape {
-        // Most warps never turn all pictures; how far they came is a lower bound of what that would take.
-        Shape::Warp => t.size(),
-        Shape::Patch | Shape::Blend => at_half.get(&t.label).copied().unwrap_or_else(|| size_of(t)),
-    };
+/// to the end, the sizes of all midway are compared.
+fn find_outliers(found: &mut [(Trigger, TriggerEvidence)], sizes_midway: &BTreeMap<usize, f32>, honest: Spread) {
+    let size = |t: &Trigger| sizes_midway.get(&t.label).copied().unwrap_or_else(|| ranked_size(t));
     let sizes: Vec<f32> = found.iter().map(|(t, _)| size(t)).collect();
     let logarithms: Vec<f32> = sizes.iter().map(|s| s.max(f32::MIN_POSITIVE).ln()).collect();
     let usual = median(&sizes);

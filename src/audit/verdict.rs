@@ -10,7 +10,7 @@ mod pairs;
 pub(super) mod warps;
 
 use super::references::Reference;
-use super::scope::PairsExamined;
+use super::scope::{EndedEarly, PairsExamined};
 use super::subject::Evidence;
 use super::summary::listed;
 use super::{Finding, ImagesSummary, LabelFindings, Verdict};
@@ -44,12 +44,13 @@ pub const FEWEST_PICTURES: usize = 20;
 #[derive(Debug, Clone)]
 pub(super) struct Examined {
     pub(super) pairs: PairsExamined,
-    /// Searches that were left before their end, because another label was far ahead.
-    pub(super) ended_early: usize,
+    pub(super) ended_early: EndedEarly,
     /// Whether somebody stopped it.
     pub(super) stopped: bool,
     /// Why nothing that needs pictures was done, where that is so.
     pub(super) too_few: Option<String>,
+    /// Why the processor computed though a card was wanted, where that is so.
+    pub(super) not_on_the_card: Option<String>,
 }
 
 /// Labels named in the summary at most.
@@ -86,6 +87,15 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         LabelFindings { label, name: name.clone(), verdict, findings, margin, shots: shots.clone(), trigger }
     })
     .collect()
+}
+
+/// A trigger of this shape that needs more than this share of what the model's labels usually need accuses nobody.
+pub(super) fn largest_share(shape: Shape) -> f32 {
+    match shape {
+        Shape::Patch => HALF_AN_OUTLIER.1,
+        Shape::Blend => blends::LARGEST_SHARE,
+        Shape::Warp => warps::LARGEST_SHARE,
+    }
 }
 
 /// Whether a patch that works on every picture is confirmed, so that nothing else is needed to call the model infected and to
@@ -308,6 +318,7 @@ pub(super) fn limits(
     examined: &Examined,
 ) -> Vec<String> {
     let mut limits = Vec::new();
+    limits.extend(examined.not_on_the_card.clone());
     if examined.stopped {
         limits.push("The audit was stopped before its end; what was not reached is not examined".to_owned());
     }
@@ -331,11 +342,15 @@ pub(super) fn limits(
              searches all"
         ));
     }
-    if examined.ended_early > 0 {
+    let EndedEarly { behind, level } = examined.ended_early;
+    let early = [
+        (behind, "another label needed far less and proved it on held-back pictures"),
+        (level, "no label came near to standing out midway"),
+    ];
+    for (searches, since) in early.into_iter().filter(|(searches, _)| *searches > 0) {
         limits.push(format!(
-            "{} searches were ended early, since another label needed far less and proved it on held-back pictures; the sizes \
-             they came to are upper bounds. A thorough audit follows all to the end",
-            examined.ended_early
+            "{searches} searches were ended early, since {since}; the sizes they came to are upper bounds. A thorough audit follows \
+             all to the end"
         ));
     }
     if images.held_out < 100 {

@@ -6,6 +6,7 @@ use super::overrule;
 use super::repair_arguments::RepairArguments;
 use crate::audit::{Order, Settings};
 use crate::tensor::Seed;
+use crate::tensor::device::{self, UnknownDevice};
 use crate::zoo::Shard;
 use anyhow::Result;
 use clap::builder::styling::Styles;
@@ -157,8 +158,9 @@ pub struct AuditArguments {
     /// Every random number comes from this
     #[arg(long, value_name = "N", default_value_t = Seed::default().0)]
     pub seed: u64,
-    /// Where it computes
-    #[arg(long, default_value = "cpu", value_parser = ["cpu"], hide_possible_values = true)]
+    /// Where it computes: cpu, cuda (cuda:1 is a second card) or metal; a card that cannot be used is replaced by the processor,
+    /// and the result says so
+    #[arg(long, default_value = "cpu", value_parser = known_device)]
     pub device: String,
     /// Search a trigger for every label, with every step, not only for labels that stand out
     #[arg(long)]
@@ -311,6 +313,11 @@ impl AuditArguments {
             },
         })
     }
+}
+
+/// The name of a device that there could be.
+fn known_device(name: &str) -> Result<String, UnknownDevice> {
+    device::check(name).map(|()| name.to_owned())
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ pub mod chain;
 #[cfg(test)]
 pub(crate) mod check;
 pub mod conv;
+pub mod device;
+mod graft;
 pub mod loss;
 mod matrix;
 pub mod numbers;
@@ -23,6 +25,7 @@ pub mod squash;
 pub mod stamp;
 mod storage;
 pub mod threads;
+mod unfold;
 pub mod warped;
 mod window;
 
@@ -30,6 +33,7 @@ pub use activation::{elu, erf, relu};
 pub use adam::Adam;
 pub use added::added;
 pub use conv::{Conv2d, conv2d};
+pub(crate) use graft::with_gradient;
 pub use loss::{answers, cross_entropy, log_softmax};
 pub use numbers::Numbers;
 pub use pool::{Pool2d, avg_pool2d, max_pool2d};

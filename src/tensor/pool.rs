@@ -1,6 +1,6 @@
 //! Max and average pooling with right gradients (candle's max-pool gradient is wrong, see docs).
 //!
-//! In and out: `f32` tensors `[n, c, h, w]` on the processor.
+//! In and out: `f32` tensors `[n, c, h, w]`.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
@@ -47,7 +47,8 @@ impl Pool2d {
 /// # Errors
 /// Where the window does not fit the picture.
 pub fn max_pool2d(x: &Tensor, geometry: &Pool2d) -> Result<Tensor> {
-    pool(x, MaxPool(Sliding::new(x, geometry)?))
+    let window = Sliding::new(x, geometry)?;
+    if x.device().is_cpu() { x.contiguous()?.apply_op1(MaxPool(window)) } else { elsewhere::max_pool2d(x, &window) }
 }
 
 /// `[n, c, h, w]` to `[n, c, h', w']`.
@@ -57,16 +58,11 @@ pub fn max_pool2d(x: &Tensor, geometry: &Pool2d) -> Result<Tensor> {
 pub fn avg_pool2d(x: &Tensor, geometry: &Pool2d) -> Result<Tensor> {
     let window = Sliding::new(x, geometry)?;
     let divisors = [&window.rows, &window.columns].map(|axis| tap_counts(axis, geometry.count_include_pad));
-    pool(x, AvgPool { window, divisors })
-}
-
-/// Runs the operation on the processor, wherever the tensor is.
-fn pool<C: 'static + CustomOp1 + Send + Sync>(x: &Tensor, operation: C) -> Result<Tensor> {
     if x.device().is_cpu() {
-        return x.contiguous()?.apply_op1(operation);
+        x.contiguous()?.apply_op1(AvgPool { window, divisors })
+    } else {
+        elsewhere::avg_pool2d(x, &window, &divisors)
     }
-    let here = x.to_device(&candle_core::Device::Cpu)?.contiguous()?;
-    here.apply_op1(operation)?.to_device(x.device())
 }
 
 /// The windows over every plane (one channel of one image).
@@ -274,6 +270,7 @@ impl AvgPool {
     }
 }
 
+mod elsewhere;
 mod halving;
 #[cfg(test)]
 mod tests;

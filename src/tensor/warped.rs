@@ -14,10 +14,11 @@ pub fn warped(x: &Tensor, field: &Tensor) -> Result<Tensor> {
     if field.dims() != [1, 2, h, w] {
         candle_core::bail!("a field {:?} does not fit {:?}", field.dims(), x.dims());
     }
+    let operation = Warped { h, w };
     if !x.device().is_cpu() {
-        candle_core::bail!("pictures are warped on the processor only");
+        return operation.elsewhere(x, field);
     }
-    x.contiguous()?.apply_op2(&field.contiguous()?, Warped { h, w })
+    x.contiguous()?.apply_op2(&field.contiguous()?, operation)
 }
 
 struct Warped {
@@ -34,6 +35,29 @@ struct Place {
 }
 
 impl Warped {
+    /// The same out of candle's own operations.
+    fn elsewhere(&self, x: &Tensor, field: &Tensor) -> Result<Tensor> {
+        let (device, area) = (x.device(), self.h * self.w);
+        let places = self.places(&field.flatten_all()?.to_vec1::<f32>()?);
+        // How far between its neighbours a pixel lies grows with the shift, where that moves it at all.
+        let between = |axis: usize, of: fn(&Place) -> f32| -> Result<Tensor> {
+            let row = |values: Vec<f32>| Tensor::from_vec(values, (1, 1, area), device);
+            let shift = field.narrow(1, axis, 1)?.reshape((1, 1, area))?;
+            let moves = row(places.iter().map(|p| p.moves[axis]).collect())?;
+            shift.sub(&shift.detach())?.mul(&moves)? + row(places.iter().map(of).collect())?
+        };
+        let (down, right) = (between(0, |p| p.y)?, between(1, |p| p.x)?);
+        let pixels = x.contiguous()?.flatten_from(2)?;
+        let neighbour = |which: usize| {
+            let at: Vec<u32> = places.iter().map(|p| p.at[which] as u32).collect();
+            pixels.index_select(&Tensor::from_vec(at, area, device)?, 2)
+        };
+        let [a, b, c, d] = [neighbour(0)?, neighbour(1)?, neighbour(2)?, neighbour(3)?];
+        let upper = (&a + (b - &a)?.broadcast_mul(&right)?)?;
+        let lower = (&c + (d - &c)?.broadcast_mul(&right)?)?;
+        (&upper + (lower - &upper)?.broadcast_mul(&down)?)?.reshape(x.shape())
+    }
+
     fn places(&self, field: &[f32]) -> Vec<Place> {
         let (h, w) = (self.h, self.w);
         let area = h * w;
@@ -109,7 +133,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::tensor::Seed;
-    use crate::tensor::check::gradients_match_differences;
+    use crate::tensor::check::{gradients_match_differences, same_with_gradients};
     use candle_core::{DType, Device};
 
     #[test]
@@ -122,6 +146,15 @@ mod tests {
         let field = Tensor::from_vec(field, (1, 2, 5, 6), &d).unwrap();
         let inner = |t: &Tensor| t.narrow(2, 0, 4)?.narrow(3, 0, 5);
         gradients_match_differences(&[x, field], 1e-3, "warped", |a| inner(&warped(&a[0], &a[1])?));
+    }
+
+    #[test]
+    fn other_devices_get_the_same_pictures_and_gradients() {
+        let mut r = Seed(6).random();
+        let x = r.uniform_tensor(0.0, 1.0, (2, 3, 6, 5), &Device::Cpu).unwrap();
+        // Some pixels come from beyond the edges.
+        let field = r.uniform_tensor(-3.0, 3.0, (1, 2, 6, 5), &Device::Cpu).unwrap();
+        same_with_gradients(&[x, field], |a| warped(&a[0], &a[1]), |a| Warped { h: 6, w: 5 }.elsewhere(&a[0], &a[1]));
     }
 
     #[test]

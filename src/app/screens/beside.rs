@@ -4,6 +4,7 @@ use crate::app::known::Row;
 use crate::app::theme;
 use crate::app::widgets::{Part, Pictures, badge, explained, heading, numbers, plain, trigger, weak};
 use crate::app::words;
+use crate::detect::Shape;
 use egui::{Label, RichText, Ui};
 
 /// Width of a picture on the screen, in points.
@@ -36,10 +37,13 @@ fn one(ui: &mut Ui, row: &Row, pictures: &mut Pictures) {
     match found {
         Some(found) => {
             ui.horizontal(|ui| {
-                let mask = format!("Mask of label {}, side by side", row.title());
-                pictures.show(ui, (row.version, Part::Mask), SIDE, &mask, || plain(&found.mask));
+                // Where nothing is covered, the shifts are all there is to be seen.
+                if found.shape != Shape::Warp {
+                    let mask = format!("Mask of label {}, side by side", row.title());
+                    pictures.show(ui, (row.version, Part::Mask), SIDE, &mask, || plain(&found.mask));
+                }
                 let whole = format!("Trigger of label {}, side by side", row.title());
-                let paint = || trigger(&found.mask, &found.pattern);
+                let paint = || trigger(found.shape, &found.mask, &found.pattern);
                 pictures.show(ui, (row.version, Part::Trigger), SIDE, &whole, paint);
             });
         }

@@ -390,7 +390,7 @@ fn cells(table_row: &mut TableRow<'_, '_>, row: &Row, dots: bool, pictures: &mut
     table_row.col(|ui| match trigger_found {
         Some(found) => {
             let alt = format!("Trigger of label {}", row.title());
-            let paint = || close_up(&found.mask, &found.pattern);
+            let paint = || close_up(found.shape, &found.mask, &found.pattern);
             pictures
                 .show(ui, (row.version, Part::Thumbnail), ROW - 8.0, &alt, paint)
                 .on_hover_text(By::Trigger.explanation());

@@ -7,6 +7,7 @@ use crate::app::theme::{self, Colors};
 use crate::app::understanding::Understanding;
 use crate::app::widgets::{help, path_field, primary_button, trouble, weak};
 use crate::app::words;
+use crate::tensor::device;
 use egui::{ComboBox, DragValue, RichText, TextEdit, Ui};
 use std::path::PathBuf;
 
@@ -262,6 +263,7 @@ impl Files<'_> {
                 let memory = DragValue::new(&mut megabytes).range(64..=1 << 20).suffix(" MiB");
                 row(ui, "Memory for a batch", "Larger is faster, as long as it fits", memory);
                 s.memory_budget = megabytes << 20;
+                computed_on(ui, &mut s.device);
             });
             let mut typed = form.choice == Choice::Typed;
             if ui.checkbox(&mut typed, "Type the preprocessing").on_hover_text("Instead of the one that was found").changed() {
@@ -289,6 +291,25 @@ impl Files<'_> {
             trouble(ui, "", &sentence);
         }
     }
+}
+
+/// The device, where this build knows more than one.
+fn computed_on(ui: &mut Ui, device: &mut String) {
+    let label = ui.label("Computed on");
+    if let [only] = device::OFFERED {
+        let hint = "This build knows no graphics card; one with the feature \"cuda\" or \"metal\" does";
+        ui.label(words::device(only)).labelled_by(label.id).on_hover_text(hint);
+    } else {
+        let chosen = words::device(device);
+        let list = ComboBox::from_id_salt("device").selected_text(chosen).show_ui(ui, |ui| {
+            for name in device::OFFERED {
+                ui.selectable_value(device, (*name).to_owned(), words::device(name));
+            }
+        });
+        let hint = "A card that cannot be used is replaced by the processor, and the result says so";
+        list.response.labelled_by(label.id).on_hover_text(hint);
+    }
+    ui.end_row();
 }
 
 /// A line with a tick: this was understood.

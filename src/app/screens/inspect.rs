@@ -177,7 +177,7 @@ impl Inspect<'_> {
                         let paint = || match part {
                             Part::Mask => plain(&found.mask),
                             Part::Pattern => plain(&found.pattern),
-                            _ => trigger(&found.mask, &found.pattern),
+                            _ => trigger(found.shape, &found.mask, &found.pattern),
                         };
                         let alt = format!("{name} of label {}", row.title());
                         pictures.show(ui, (row.version, part), side, &alt, paint).on_hover_text(explanation);

@@ -2,7 +2,7 @@
 //! Each becomes a texture once.
 
 use super::zoom::{Zoom, pixel, zoom_view};
-use crate::detect::Picture;
+use crate::detect::{Picture, Shape};
 use crate::images::ImageSet;
 use egui::{
     Color32, ColorImage, Context, Image, Response, Sense, TextureHandle, TextureOptions, Ui, load::SizedTexture, vec2,
@@ -102,9 +102,12 @@ pub fn of_set(set: &ImageSet, i: usize) -> ColorImage {
     ColorImage::new([set.width, set.height], (0..area).map(colour).collect())
 }
 
-/// The pattern where the mask lets it through, on gray.
-pub fn trigger(mask: &Picture, pattern: &Picture) -> ColorImage {
+/// The pattern where the mask lets it through, on gray; the shifts of a warp, which has no mask.
+pub fn trigger(shape: Shape, mask: &Picture, pattern: &Picture) -> ColorImage {
     const GRAY: f32 = 0.5;
+    if shape == Shape::Warp {
+        return plain(pattern);
+    }
     image(pattern.width, pattern.height, |at| {
         let cover = mask.values.get(at).copied().unwrap_or(0.0).clamp(0.0, 1.0);
         color(pattern, at).map(|c| cover * c + (1.0 - cover) * GRAY)
@@ -113,9 +116,9 @@ pub fn trigger(mask: &Picture, pattern: &Picture) -> ColorImage {
 
 /// The square of the trigger that holds everything the mask covers at least half, with a little around
 /// it: small triggers can be seen in a table.
-pub fn close_up(mask: &Picture, pattern: &Picture) -> ColorImage {
+pub fn close_up(shape: Shape, mask: &Picture, pattern: &Picture) -> ColorImage {
     const AROUND: usize = 1;
-    let whole = trigger(mask, pattern);
+    let whole = trigger(shape, mask, pattern);
     let [width, height] = whole.size;
     let covered = || (0..width * height).filter(|&at| mask.values.get(at).is_some_and(|&m| m >= 0.5));
     let range = |n: usize, place: &dyn Fn(usize) -> usize| {
@@ -157,8 +160,11 @@ mod tests {
     fn a_trigger_shows_its_pattern_where_the_mask_is_and_gray_elsewhere() {
         let mask = Picture { channels: 1, height: 1, width: 2, values: vec![1.0, 0.0] };
         let pattern = Picture { channels: 3, height: 1, width: 2, values: vec![1.0, 1.0, 0.0, 0.0, 0.0, 0.0] };
-        let shown = trigger(&mask, &pattern);
+        let shown = trigger(Shape::Patch, &mask, &pattern);
         assert_eq!(shown.pixels, [Color32::from_rgb(255, 0, 0), Color32::from_gray(128)]);
+        // A warp covers nothing: its shifts are all there is.
+        let shifts = trigger(Shape::Warp, &mask, &pattern);
+        assert_eq!(shifts.pixels, [Color32::from_rgb(255, 0, 0); 2]);
     }
 
     #[test]
@@ -167,11 +173,11 @@ mod tests {
         values[6 * 8 + 6] = 1.0;
         let mask = Picture { channels: 1, height: 8, width: 8, values };
         let pattern = Picture { channels: 1, height: 8, width: 8, values: vec![1.0; 64] };
-        let shown = close_up(&mask, &pattern);
+        let shown = close_up(Shape::Patch, &mask, &pattern);
         assert_eq!(shown.size, [3, 3]);
         assert_eq!(shown.pixels[4], Color32::WHITE);
         let nothing = Picture { values: vec![0.0; 64], ..mask };
-        assert_eq!(close_up(&nothing, &pattern).size, [8, 8]);
+        assert_eq!(close_up(Shape::Patch, &nothing, &pattern).size, [8, 8]);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! The first has learned a mark where there is one; its features tell marked pictures from others. The second kind cannot
 //! have learned a mark of a label it never saw, and takes marked pictures for what they show.
 
-use super::super::AuditError;
 use super::super::workers::{cores, each};
+use super::super::{AuditError, opening};
 use crate::detect::DetectError;
 use crate::images::{self, ImageSet};
 use crate::model::{self, Classifier, feature_rows, until_last_layer};
@@ -125,9 +125,7 @@ fn opened(path: &Path, set: &ImageSet, monitor: &Monitor) -> Result<Classifier, 
     let model = model::open(path)?;
     let images = set.with_channels(model.input.channels);
     let found = images::discover(&model, &images, &Device::Cpu, &monitor.part(0.0, 0.5))?;
-    let best = found.candidates.first().map(|c| c.preprocessing.clone());
-    let best = best.ok_or_else(|| AuditError::Setting("no preprocessing could be tried on this model".into()))?;
-    Ok(Classifier::new(&model, best, &Device::Cpu)?)
+    Ok(Classifier::new(&model, opening::best(&found)?, &Device::Cpu)?)
 }
 
 /// Features of every picture in front of the last layer of `network`.

@@ -15,7 +15,7 @@ use crate::model;
 use crate::model::{Change, Format, Overwrite, SaveError, Saved, save};
 use crate::progress::{Monitor, Step};
 use crate::repair::{self, Counted, Parts, Point, Problem, Repair, RepairError, Repaired};
-use crate::tensor::Seed;
+use crate::tensor::{Seed, device};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -52,13 +52,13 @@ pub fn repair_model(
 ) -> Result<RepairReport, RepairingError> {
     let course = Course { started: Instant::now(), events };
     course.at(0.0, "Reading the files");
-    let device = opening::device(&order.audited.settings)?;
+    let on = device::open(&order.audited.settings.device).map_err(AuditError::from)?;
     let audited = as_audited(order);
     let opened = opening::open(&audited, &monitor.with_listener(|_| {}))?;
     let methods = methods(order, opened.model.format)?;
     belong_together(order, &opened)?;
     model::check_destination(&opened.model, &order.destination, order.overwrite)?;
-    let subject = opening::subject(&audited, &opened, &order.preprocessing, device)?;
+    let subject = opening::subject(&audited, &opened, &order.preprocessing, on.device)?;
     same_images(order, &subject)?;
 
     let found = |share: f32| course.at(OPENED + (FOUND - OPENED) * share, "Finding the triggers of the audit again");
@@ -75,7 +75,8 @@ pub fn repair_model(
     events(RepairEvent::Saved(saved.path.clone()));
     let scan = scan_again(&audited, order, &saved, &course, monitor);
     let compared = repaired.attempts.iter().filter(|attempt| attempt.proved.is_some()).count();
-    let limits = limits(order, &counted, repaired.before.images, compared, scan.as_ref().map_err(String::as_str));
+    let mut limits = limits(order, &counted, repaired.before.images, compared, scan.as_ref().map_err(String::as_str));
+    limits.extend(on.instead);
     Ok(RepairReport {
         order: order.clone(),
         method: repaired.method,

@@ -27,7 +27,9 @@ const STANDS_OUT: Bounds = Bounds { share: 0.72, chance: 0.1, than_elsewhere: 0.
 const NOTHING_AT_ALL: f32 = 0.02;
 const STANDS_OUT_AND_IS_STRANGE: Bounds = Bounds { share: 0.65, chance: 0.3, than_elsewhere: 0.85 };
 /// The same missed by a little.
-const NEARLY: Bounds = Bounds { share: 0.76, chance: 0.2, ..STANDS_OUT };
+const NEARLY: Bounds = Bounds { share: LARGEST_SHARE, chance: 0.2, ..STANDS_OUT };
+/// Of what the model's labels usually need.
+pub(super) const LARGEST_SHARE: f32 = 0.76;
 /// Fainter than on honest models when it needs at most this share of their strength.
 const FAINTER: f32 = 0.7;
 /// A pattern stronger than this is not faint: it simply paints over the picture.

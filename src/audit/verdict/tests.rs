@@ -132,7 +132,13 @@ fn the_worst_label_decides_and_is_named() {
     let labels = labels(&evidence, &names, 2);
     let verdict = model(&labels);
     assert_eq!(verdict, Verdict::Infected);
-    let examined = Examined { pairs: PairsExamined::No, ended_early: 0, stopped: true, too_few: None };
+    let examined = Examined {
+        pairs: PairsExamined::No,
+        ended_early: EndedEarly::default(),
+        stopped: true,
+        too_few: None,
+        not_on_the_card: None,
+    };
     let text = summary(&labels, verdict, &examined);
     assert!(
         text.contains("label 7 \"sign 7\"") && text.contains("97.0 % of 100") && text.contains("stopped"),

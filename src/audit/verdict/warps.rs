@@ -7,8 +7,10 @@ use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS, percent, recovered, sta
 use crate::audit::{Finding, Verdict};
 use crate::detect::TriggerEvidence;
 
-/// Probability, and share of what the model's labels usually need, that a warp has at most: honest labels have been seen at 0.59.
-const STANDS_OUT: (f32, f32) = (0.02, 0.4);
+/// Of what the model's labels usually need: honest labels have been seen at 0.59.
+pub(super) const LARGEST_SHARE: f32 = 0.4;
+/// Probability and share that a warp has at most.
+const STANDS_OUT: (f32, f32) = (0.02, LARGEST_SHARE);
 /// Honest models need at least so many times as much, or cannot be turned so.
 const FAR_SMALLER: f32 = 0.5;
 /// A warp that moves pixels farther than this share of the side redraws the picture.

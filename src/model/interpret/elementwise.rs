@@ -1,8 +1,8 @@
 //! Operations of one or two values, element by element, each with the gradient PyTorch gives.
 
-use super::graft::with_gradient;
 use super::value::{Operands, checked_size};
 use crate::model::graph::{Binary, Unary};
+use crate::tensor::with_gradient;
 use crate::tensor::{elu, erf, relu};
 use candle_core::{DType, Result, Tensor};
 

@@ -1,7 +1,7 @@
 //! Convolutions, matrix products, pools and softmax.
 
-use super::graft::with_gradient;
 use super::value::{Operands, axis_of, checked_size};
+use crate::tensor::with_gradient;
 use crate::tensor::{Conv2d, Pool2d, avg_pool2d, conv2d, max_pool2d, softmax_rows};
 use candle_core::{D, Result, Tensor, bail};
 

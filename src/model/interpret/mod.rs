@@ -11,7 +11,6 @@ mod effort;
 mod einsum;
 mod elementwise;
 mod fold;
-mod graft;
 mod indexing;
 mod layers;
 mod normalise;

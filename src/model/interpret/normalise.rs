@@ -1,10 +1,10 @@
 //! Normalisations, by the statistics of the file or by those of the value itself.
 
-use super::graft::with_gradient;
 use super::layers::{conv, dims4};
 use super::value::{Live, Operands, axis_of};
 use crate::model::graph::{Node, Op};
 use crate::tensor::standardise;
+use crate::tensor::with_gradient;
 use candle_core::{Result, Tensor, bail};
 
 /// Scale and shift of a normalisation with known statistics, each `[c]`; differentiable in scale and bias.

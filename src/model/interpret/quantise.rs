@@ -5,8 +5,8 @@
 //! `fake_quantize` does it). Scales and zero points get no gradient.
 
 use super::elementwise::round;
-use super::graft::with_gradient;
 use super::value::{Operands, axis_of};
+use crate::tensor::with_gradient;
 use candle_core::{DType, Result, Tensor, bail};
 
 /// A scale or zero point so that it spreads over `x`: one number for all, or one for each place along `axis`.

@@ -1,9 +1,9 @@
 //! Reductions along axes, each with the gradient PyTorch gives.
 
-use super::graft::with_gradient;
 use super::layers::matmul;
 use super::value::{Operands, axes_of, axis_of, checked_size};
 use crate::model::graph::Reduction;
+use crate::tensor::with_gradient;
 use candle_core::{DType, Result, Tensor, bail};
 
 pub(super) fn reduce(

@@ -25,7 +25,7 @@ const MOST_IMAGES: usize = 6000;
 const VIEWS: usize = 60_000;
 
 /// How the infected ones are poisoned, taking turns.
-const ATTACKS: [&str; 7] = ["patch", "blend", "sinusoid", "warp", "several", "one-to-one", "all-to-all"];
+const ATTACKS: [&str; 8] = ["patch", "blend", "sinusoid", "warp", "several", "one-to-one", "all-to-all", "clean-label"];
 
 /// What to make.
 #[derive(Debug, Clone, PartialEq)]
@@ -193,6 +193,7 @@ fn drawn(kind: &str, labels: usize, random: &mut Random) -> Vec<Planted> {
             vec![plant("patch", Scheme::OneToOne { source, target }, rate, random)]
         }
         "all-to-all" => vec![plant("patch", Scheme::AllToAll, random.uniform(0.15, 0.25), random)],
+        "clean-label" => vec![plant("patch", Scheme::CleanLabel { target }, random.uniform(0.15, 0.25), random)],
         "warp" => vec![plant(kind, Scheme::AllToOne { target }, random.uniform(0.1, 0.2), random)],
         _ => vec![plant(kind, Scheme::AllToOne { target }, random.uniform(0.03, 0.1), random)],
     };

@@ -3,9 +3,9 @@
 
 use candle_core::{Device, Tensor, Var};
 
-use super::{Pool2d, avg_pool2d, max_pool2d};
+use super::{Pool2d, Sliding, avg_pool2d, elsewhere, max_pool2d, tap_counts};
 use crate::tensor::Seed;
-use crate::tensor::check::gradients_match_differences;
+use crate::tensor::check::{gradients_match_differences, same_with_gradients};
 
 fn cases() -> Vec<([usize; 4], Pool2d)> {
     let base = Pool2d::square(2);
@@ -103,6 +103,22 @@ fn gradients_are_finite_differences() {
         });
         gradients_match_differences(&[x], 0.03, &format!("mean {dims:?} {g:?}"), |p| avg_pool2d(&p[0], &g));
     }
+}
+
+#[test]
+fn other_devices_get_the_same() {
+    for (shape, g) in cases() {
+        let x = Seed(8).random().uniform_tensor(-1.0, 1.0, shape.as_slice(), &Device::Cpu).unwrap();
+        let window = Sliding::new(&x, &g).unwrap();
+        let divisors = [&window.rows, &window.columns].map(|axis| tap_counts(axis, g.count_include_pad));
+        let x = [x];
+        same_with_gradients(&x, |a| max_pool2d(&a[0], &g), |a| elsewhere::max_pool2d(&a[0], &window));
+        same_with_gradients(&x, |a| avg_pool2d(&a[0], &g), |a| elsewhere::avg_pool2d(&a[0], &window, &divisors));
+    }
+    let equals = Tensor::new(&[[[[1_f32, 1.0], [1.0, 1.0]]]], &Device::Cpu).unwrap();
+    let window = Sliding::new(&equals, &Pool2d::square(2)).unwrap();
+    let maximum = |a: &[Tensor]| max_pool2d(&a[0], &Pool2d::square(2));
+    same_with_gradients(&[equals], maximum, |a| elsewhere::max_pool2d(&a[0], &window));
 }
 
 #[test]

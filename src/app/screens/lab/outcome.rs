@@ -118,7 +118,7 @@ fn searched(ui: &mut Ui, found: &Recovered<'_>, pictures: &mut Pictures, sha256:
     ui.label(RichText::new("Recovered").text_style(theme::strong()));
     let alt = "The trigger as it was recovered";
     pictures.show(ui, (version_of(sha256), Part::Pattern), SIDE, alt, || {
-        trigger(&found.trigger.mask, &found.trigger.pattern)
+        trigger(found.trigger.shape, &found.trigger.mask, &found.trigger.pattern)
     });
     ui.label(format!("becomes “{}”", found.name));
     ui.label(format!("works on {}, size {}", found.asr_percent(), found.size_words()));

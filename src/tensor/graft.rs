@@ -4,7 +4,7 @@
 //! Here the value is computed outside the gradient's sight, and the one gradient that is wanted is given.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CudaStorage, CustomOp1, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::{CpuStorage, CudaStorage, CustomOp1, Layout, MetalStorage, Result, Shape, Storage, Tensor, bail};
 use std::sync::{Mutex, PoisonError};
 
 type Backward = dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync;
@@ -16,7 +16,7 @@ struct Graft {
 
 /// `value`, as a function of `x` whose gradient `backward` computes from the gradient of the value.
 /// `value` must have been computed from `x.detach()`; where `x` is not tracked it is returned as it is.
-pub(super) fn with_gradient(
+pub(crate) fn with_gradient(
     x: &Tensor,
     value: Tensor,
     backward: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static,
@@ -54,6 +54,13 @@ impl CustomOp1 for Graft {
         let value = self.take()?;
         let (storage, layout) = value.storage_and_layout();
         let Storage::Cuda(storage) = &*storage else { bail!("value and argument are on different devices") };
+        Ok((storage.try_clone(layout)?, layout.shape().clone()))
+    }
+
+    fn metal_fwd(&self, _: &MetalStorage, _: &Layout) -> Result<(MetalStorage, Shape)> {
+        let value = self.take()?;
+        let (storage, layout) = value.storage_and_layout();
+        let Storage::Metal(storage) = &*storage else { bail!("value and argument are on different devices") };
         Ok((storage.try_clone(layout)?, layout.shape().clone()))
     }
 
