@@ -246,6 +246,18 @@ fn the_window_is_called_by_its_work_and_asks_for_attention_where_it_ends_unseen(
 }
 
 #[test]
+fn where_it_computes_stands_among_the_expert_settings() {
+    let mut window = finished();
+    window.get_by_label("Expert settings").click();
+    window.run();
+    // A choice in a build for graphics cards.
+    if cfg!(not(any(feature = "cuda", feature = "metal"))) {
+        assert!(window.query_by_label("Processor").is_some());
+    }
+    assert!(window.query_by_label("Computed on").is_some());
+}
+
+#[test]
 fn a_changed_setting_is_taken_back_and_done_again_by_keys() {
     let mut window = finished();
     window.get_by_label("Expert settings").click();

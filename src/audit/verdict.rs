@@ -61,6 +61,8 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
     let classes = names.len();
     let lowness = lowness(evidence);
     let searched = evidence.triggers.iter().any(Option::is_some);
+    // Behind a confirmed warp no patch is searched for that could speak for the shots at another label.
+    let shots_are_enough = !searched && !a_warp_is_confirmed(evidence);
     let all = evidence.shots.iter().zip(&evidence.triggers).zip(names).enumerate();
     all.map(|(label, ((shots, trigger), name))| {
         let mut findings = Vec::new();
@@ -76,7 +78,7 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         let margin = evidence.margins[label];
         findings.extend(margin.map(|margin| margins::finding(&margin, searched)));
         if let Some(shots) = shots {
-            let doubted = searched && !trigger.as_ref().is_some_and(nearly_stands_out);
+            let doubted = !shots_are_enough && !trigger.as_ref().is_some_and(nearly_stands_out);
             findings.extend(of_shots(shots, classes, references, lowness[label], doubted));
         }
         findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));

@@ -122,6 +122,14 @@ fn the_search_for_a_trigger_is_heard_where_it_ran() {
     assert_eq!(accused(None), [3], "stopped before the search");
     assert_eq!(accused(Some(Some(0.03))), [3], "small too, though not small enough alone");
     assert!(accused(Some(Some(0.6))).is_empty(), "as large as everywhere");
+    // Behind a warp no patch is searched for, and nobody else is accused by shots.
+    let mut bent = evidence(None);
+    let (shape, usual_size) = (Shape::Warp, Some(0.12));
+    bent.warps[7] =
+        Some(abroad(0.0, TriggerEvidence { label: 7, shape, usual_size, ..trigger(0.02, Some(1e-4), Some(1.0)) }));
+    let of_all = labels(&bent, &names, 2);
+    let accused: Vec<usize> = of_all.iter().filter(|l| l.verdict != Verdict::NoEvidence).map(|l| l.label).collect();
+    assert_eq!(accused, [7]);
 }
 
 #[test]
