@@ -2,12 +2,13 @@
 //!
 //! One fused operation, as [`super::stamp()`] is: a search repeats it at every step.
 
-use super::{stamp, storage};
+use super::{stamp, storage, with_gradient};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 /// Pictures `x [n, c, h, w]` in `[0, 1]` with a pattern `p [1, c, h, w]` in `[0, 1]` added, where a half changes nothing, as strongly
-/// as the mask `m [1, 1, h, w]` says; differentiable in all three, where a value is not held back.
+/// as the mask `m [1, 1, h, w]` says; differentiable in all three. Where a value is held at a bound, a gradient that pushes it back
+/// inward is let through all the same: else a pattern that begins by darkening a black ground could never come to brighten it.
 ///
 /// # Errors
 /// Where the shapes do not fit each other.
@@ -16,7 +17,24 @@ pub fn added(x: &Tensor, mask: &Tensor, pattern: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() {
         return x.contiguous()?.apply_op3(&mask.contiguous()?, &pattern.contiguous()?, Added);
     }
-    x.broadcast_add(&pattern.affine(2.0, -1.0)?.broadcast_mul(mask)?)?.clamp(0f32, 1f32)
+    elsewhere(x, mask, pattern)
+}
+
+/// The same out of candle's own operations.
+fn elsewhere(x: &Tensor, mask: &Tensor, pattern: &Tensor) -> Result<Tensor> {
+    let sum = x.broadcast_add(&pattern.affine(2.0, -1.0)?.broadcast_mul(mask)?)?;
+    let value = sum.detach().clamp(0f32, 1f32)?;
+    let out = value.clone();
+    with_gradient(&sum, value, move |g| {
+        let below = out.le(0f32)?.mul(&g.gt(0f32)?)?;
+        let above = out.ge(1f32)?.mul(&g.lt(0f32)?)?;
+        (below + above)?.where_cond(&g.zeros_like()?, g)
+    })
+}
+
+/// Whether the gradient `g` pushes a value further beyond the bound that holds it at `out`.
+fn is_held(out: f32, g: f32) -> bool {
+    (out <= 0.0 && g > 0.0) || (out >= 1.0 && g < 0.0)
 }
 
 struct Added;
@@ -61,7 +79,7 @@ impl CustomOp3 for Added {
         let (area, size) = (h * w, c * h * w);
         let mut g = grad.flatten_all()?.to_vec1::<f32>()?;
         for (g, out) in g.iter_mut().zip(out.flatten_all()?.to_vec1::<f32>()?) {
-            if out <= 0.0 || out >= 1.0 {
+            if is_held(out, *g) {
                 *g = 0.0;
             }
         }
@@ -88,21 +106,42 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::tensor::Seed;
-    use crate::tensor::check::gradients_match_differences;
-    use candle_core::{DType, Device};
+    use crate::tensor::check::{gradients_match_differences, same_with_gradients};
+    use candle_core::{DType, Device, Var};
 
     #[test]
-    fn the_gradients_are_those_of_the_formula_and_none_where_a_colour_cannot_change() {
+    fn the_gradients_are_those_of_the_formula() {
         let mut r = Seed(5).random();
         let d = Device::Cpu;
-        // Black, gray and white: never so near to a bound that a small step crosses it.
+        // Never so near to a bound that a small step crosses it.
+        let x = r.uniform_tensor(0.35, 0.65, (3, 2, 4, 5), &d).unwrap();
+        let m = r.uniform_tensor(0.1, 0.3, (1, 1, 4, 5), &d).unwrap();
+        let p = r.uniform_tensor(0.0, 1.0, (1, 2, 4, 5), &d).unwrap();
+        gradients_match_differences(&[x, m, p], 1e-3, "added", |a| added(&a[0], &a[1], &a[2]));
+    }
+
+    #[test]
+    fn what_is_held_at_a_bound_is_pushed_inward_only() {
+        let d = Device::Cpu;
+        let row = |values: &[f32]| Tensor::from_slice(values, (1, 1, 1, values.len()), &d).unwrap();
+        // Black made darker twice, white made brighter twice.
+        let (x, mask) = (row(&[0.0, 0.0, 1.0, 1.0]), row(&[0.2; 4]));
+        let pattern = Var::from_tensor(&row(&[0.1, 0.1, 0.9, 0.9])).unwrap();
+        let wanted = row(&[1.0, -1.0, 1.0, -1.0]);
+        let gradients = (added(&x, &mask, &pattern).unwrap() * wanted).unwrap().sum_all().unwrap().backward().unwrap();
+        let to_pattern = gradients.get(&pattern).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(to_pattern, [0.0, -0.4, 0.4, 0.0]);
+    }
+
+    #[test]
+    fn other_devices_get_the_same() {
+        let mut r = Seed(7).random();
+        let d = Device::Cpu;
         let x: Vec<f32> = (0..3 * 2 * 4 * 5).map(|_| [0.0, 0.5, 1.0][r.below(3)]).collect();
         let x = Tensor::from_vec(x, (3, 2, 4, 5), &d).unwrap();
         let m = r.uniform_tensor(0.1, 0.3, (1, 1, 4, 5), &d).unwrap();
-        let darker = r.uniform_tensor(0.1, 0.4, (1, 1, 4, 5), &d).unwrap();
-        let brighter = r.uniform_tensor(0.6, 0.9, (1, 1, 4, 5), &d).unwrap();
-        let p = Tensor::cat(&[darker, brighter], 1).unwrap();
-        gradients_match_differences(&[x, m, p], 1e-3, "added", |a| added(&a[0], &a[1], &a[2]));
+        let p = r.uniform_tensor(0.0, 1.0, (1, 2, 4, 5), &d).unwrap();
+        same_with_gradients(&[x, m, p], |a| added(&a[0], &a[1], &a[2]), |a| elsewhere(&a[0], &a[1], &a[2]));
     }
 
     #[test]
