@@ -1,8 +1,8 @@
 //! Convolutions, matrix products, pools and softmax.
 
 use super::value::{Operands, axis_of, checked_size};
-use crate::tensor::with_gradient;
-use crate::tensor::{Conv2d, Pool2d, avg_pool2d, conv2d, max_pool2d, softmax_rows};
+use crate::tensor::conv::{flipped, spread};
+use crate::tensor::{Conv2d, Pool2d, avg_pool2d, conv2d, max_pool2d, softmax_rows, with_gradient};
 use candle_core::{D, Result, Tensor, bail};
 
 /// How many windows fit in `size` cells; at most one more where the count is rounded up.
@@ -69,7 +69,7 @@ pub(super) fn conv_transpose(
         let after = reach - geometry.pads[i + 2] as i64 + output_padding[i] as i64;
         x = super::shape::pad_axis(&x, axis, before, after, 0.0)?;
     }
-    let turned = flip(&flip(w, 2)?, 3)?;
+    let turned = flipped(&flipped(w, 2)?, 3)?;
     let w = turned.reshape((groups, c / groups, per_group, kh, kw))?.transpose(1, 2)?.reshape((
         groups * per_group,
         c / groups,
@@ -88,13 +88,7 @@ fn spaced(x: &Tensor, axis: usize, step: usize) -> Result<Tensor> {
     let mut shape = x.dims().to_vec();
     shape[axis] = shape[axis].saturating_mul(step);
     checked_size(&shape)?;
-    let wide = x.unsqueeze(axis + 1)?.pad_with_zeros(axis + 1, 0, step - 1)?.reshape(shape.as_slice())?;
-    wide.narrow(axis, 0, shape[axis] - (step - 1))
-}
-
-fn flip(x: &Tensor, axis: usize) -> Result<Tensor> {
-    let places: Vec<usize> = (0..x.dim(axis)?).rev().collect();
-    super::shape::select(x, axis, &places)
+    spread(x, axis, step)
 }
 
 /// Matrix product of `a [.., k]` and `b [k, m]`; where `b` is fixed its gradient is not computed.

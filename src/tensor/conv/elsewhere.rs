@@ -89,14 +89,15 @@ fn moved(x: &Tensor, axis: usize, more: i64, before: bool) -> Result<Tensor> {
     }
 }
 
-fn flipped(w: &Tensor, axis: usize) -> Result<Tensor> {
+/// The cells along `axis` from the last to the first.
+pub(crate) fn flipped(w: &Tensor, axis: usize) -> Result<Tensor> {
     let size = w.dim(axis)?;
     let places: Vec<u32> = (0..size as u32).rev().collect();
     w.contiguous()?.index_select(&Tensor::from_vec(places, size, w.device())?, axis)
 }
 
 /// Puts `step - 1` zeros between the cells along `axis`.
-fn spread(w: &Tensor, axis: usize, step: usize) -> Result<Tensor> {
+pub(crate) fn spread(w: &Tensor, axis: usize, step: usize) -> Result<Tensor> {
     if step == 1 {
         return Ok(w.clone());
     }

@@ -15,6 +15,7 @@ mod tile;
 mod tests;
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
+pub(crate) use elsewhere::{flipped, spread};
 pub(super) use shape::ConvShape;
 pub(super) use tile::Instructions;
 
