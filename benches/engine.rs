@@ -9,7 +9,7 @@ use poisdetc::detect::Direction;
 use poisdetc::detect::neural_cleanse::{Hunt, Search};
 use poisdetc::images::ImageSet;
 use poisdetc::model::{Classifier, Preprocessing};
-use poisdetc::progress::Monitor;
+use poisdetc::progress::{Monitor, Stepwise};
 use poisdetc::tensor::{Seed, cross_entropy};
 use poisdetc::train::Architecture;
 use std::hint::black_box;

@@ -26,7 +26,7 @@
 //! use poisdetc::detect::neural_cleanse::{Hunt, Search, attack_success};
 //! use poisdetc::images::{self, Wanted};
 //! use poisdetc::model::{self, Classifier};
-//! use poisdetc::progress::Monitor;
+//! use poisdetc::progress::{Monitor, Stepwise};
 //! use poisdetc::tensor::Seed;
 //! use std::path::Path;
 //!

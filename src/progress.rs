@@ -1,8 +1,10 @@
-//! How a long piece of work says how far it is, and learns that it should stop.
+//! How a long piece of work says how far it is, learns that it should stop, and is gone on with later.
 //!
 //! In: a [`Monitor`] handed down from whoever started the work. Out: [`Step`]s to its listener.
 //! Never prints, never blocks, knows nothing of threads or screens.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -18,6 +20,53 @@ pub struct Step {
     pub stage: String,
     /// Share of this stage that is done, in `[0, 1]`; `None` where it cannot be known.
     pub fraction: Option<f32>,
+}
+
+/// Work in steps that can be left between any two of them, written down, and gone on with as if it had never been interrupted.
+pub trait Stepwise {
+    /// All that has to be kept.
+    type State: Serialize + DeserializeOwned;
+    /// Why a step can fail.
+    type Error: From<Stopped>;
+
+    /// Steps that were taken.
+    fn steps_taken(&self) -> usize;
+
+    /// Whether nothing is left to do.
+    fn is_over(&self) -> bool;
+
+    /// Takes one step; only called while it is not over.
+    ///
+    /// # Errors
+    /// Where the work fails.
+    fn step(&mut self, monitor: &Monitor) -> Result<(), Self::Error>;
+
+    /// A copy of how far it has come.
+    ///
+    /// # Errors
+    /// Where there is no room for it.
+    fn state(&self) -> Result<Self::State, Self::Error>;
+
+    /// Goes on from where the same work had come to; left as it is where that was other work.
+    ///
+    /// # Errors
+    /// Where the device cannot hold it.
+    fn go_on_from(&mut self, state: Self::State) -> Result<(), Self::Error>;
+
+    /// Goes up to `steps` steps further, at most to the end.
+    ///
+    /// # Errors
+    /// Where a step fails or somebody stops the work.
+    fn advance(&mut self, steps: usize, monitor: &Monitor) -> Result<(), Self::Error> {
+        for _ in 0..steps {
+            if self.is_over() {
+                break;
+            }
+            monitor.check()?;
+            self.step(monitor)?;
+        }
+        Ok(())
+    }
 }
 
 type Listener = dyn Fn(Step) + Send + Sync;

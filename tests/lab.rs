@@ -17,7 +17,7 @@ use poisdetc::images::{ImageSet, npz_bytes};
 use poisdetc::poison::lab::{Built, LabImages, LabOrder, Planted, build};
 use poisdetc::poison::signs::sign_set;
 use poisdetc::poison::{Blend, Mark, Ready, Scheme};
-use poisdetc::progress::Monitor;
+use poisdetc::progress::{Monitor, Stepwise};
 use poisdetc::tensor::Seed;
 use poisdetc::train::Recipe;
 use rayon::prelude::*;

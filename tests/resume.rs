@@ -40,9 +40,23 @@ fn an_audit_that_was_cut_off_goes_on_and_says_the_same() {
     let order = order();
     let whole = run(&order, &Monitor::silent(), &|_| ()).unwrap();
 
-    // Cut off after some patches: the pieces are all that is left of it.
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::at(folder.path().into());
+    // Cut off in the middle of a training, then in the middle of the shots.
+    for (stage, unfinished) in [("Training, pass 3 ", "reference-1"), ("Shots at every label", "shots-0-")] {
+        let monitor = Monitor::silent();
+        let cut = run_kept(&order, &journal, &monitor, &|event| {
+            if matches!(event, Event::Progress { stage: now, .. } if now.starts_with(stage)) {
+                monitor.stop();
+            }
+        });
+        assert!(cut.is_err() || cut.is_ok_and(|audit| audit.stopped), "{stage}");
+        let kept = pieces(folder.path());
+        let is_half = |name: &String| name.starts_with(unfinished) && name.ends_with(".unfinished.json");
+        assert!(kept.iter().any(is_half), "{stage}: {kept:?}");
+    }
+
+    // Cut off after some patches: the pieces are all that is left of it.
     let (monitor, triggers) = (Monitor::silent(), AtomicUsize::new(0));
     let half = run_kept(&order, &journal, &monitor, &|event| {
         if matches!(event, Event::Trigger(t) if t.shape == Shape::Patch)

@@ -13,7 +13,7 @@ use poisdetc::detect::neural_cleanse::{Hunt, Search};
 use poisdetc::detect::{Direction, Trigger};
 use poisdetc::images::{self, ImageSet, Wanted};
 use poisdetc::model::{self, Classifier};
-use poisdetc::progress::Monitor;
+use poisdetc::progress::{Monitor, Stepwise};
 use poisdetc::repair::{Aim, Parts, Problem, measure, methods, recommended, repair};
 use poisdetc::tensor::{Seed, answers};
 use serde_json::Value;

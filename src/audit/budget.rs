@@ -26,9 +26,9 @@ pub(super) fn labels_at_once(bytes: usize) -> usize {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::detect::poisdetc::{RATE, Shooting, random_points, shoot};
+    use crate::detect::poisdetc::{RATE, Shooting, Volley, random_points};
     use crate::model::{Classifier, Preprocessing};
-    use crate::progress::Monitor;
+    use crate::progress::{Monitor, Stepwise};
     use crate::tensor::Seed;
     use crate::train::Architecture;
     use candle_core::Device;
@@ -57,7 +57,9 @@ mod tests {
         let points = random_points(3, 3, [16, 16], &mut Seed(3).random(), &Device::Cpu).unwrap();
         let shots = |at_once| {
             let how = Shooting { shots: 3, steps: 6, rate: RATE, original_form: false, early: false, at_once };
-            shoot(&suspect, &reference, &[1, 2], &points, &how, &Monitor::silent()).unwrap()
+            let mut volley = Volley::new(&suspect, &reference, &[1, 2], &points, &how);
+            volley.advance(usize::MAX, &Monitor::silent()).unwrap();
+            volley.shots().unwrap()
         };
         let (together, apart) = (shots(100), shots(2));
         for (a, b) in together.iter().zip(&apart) {

@@ -3,6 +3,7 @@
 use crate::detect::DetectError;
 use crate::progress::Stopped;
 use crate::tensor::device::UnknownDevice;
+use crate::train::TrainError;
 
 /// Why an audit could not be done, in a sentence for the user.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,15 @@ pub enum AuditError {
 impl From<UnknownDevice> for AuditError {
     fn from(error: UnknownDevice) -> Self {
         Self::Setting(error.to_string())
+    }
+}
+
+impl From<TrainError> for AuditError {
+    fn from(error: TrainError) -> Self {
+        match error {
+            TrainError::Stopped(stopped) => Self::Stopped(stopped),
+            other => Self::Reference(other.to_string()),
+        }
     }
 }
 

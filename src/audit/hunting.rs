@@ -2,7 +2,7 @@
 //! evidence of a trigger that was found.
 
 use super::error::AuditError;
-use super::journal::Checkpoint;
+use super::following::Following;
 use super::pace::Pace;
 use super::{Journal, Phase};
 use crate::detect::neural_cleanse::{Hunt, attack_success};
@@ -13,8 +13,6 @@ use crate::progress::Monitor;
 use candle_core::Device;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Steps after which a search tells how far it is, and may keep it.
-const TOLD_EVERY: usize = 4;
 /// Held-back images a trigger is tried on at most.
 pub(super) const TRIED_ON: usize = 1000;
 /// Pictures shown with and without the trigger.
@@ -43,77 +41,6 @@ impl<'a> Steps<'a> {
 /// it fails.
 pub(super) fn farness(hunt: &Hunt<'_>) -> f32 {
     hunt.trigger().map_or(2.0, |t| if t.reached { t.size() } else { 2.0 - t.asr_search })
-}
-
-/// A search that is followed, and goes on from where it had come to if it was cut off.
-pub(super) struct Following<'f, 'a> {
-    hunt: &'f mut Hunt<'a>,
-    checkpoint: Checkpoint,
-    /// Gets the steps that are through.
-    told: &'f dyn Fn(usize),
-    monitor: &'f Monitor,
-}
-
-impl<'f, 'a> Following<'f, 'a> {
-    /// Follows `hunt`; how far it has come is kept by `checkpoint`.
-    ///
-    /// # Errors
-    /// Where the device cannot hold what was kept.
-    pub(super) fn new(
-        hunt: &'f mut Hunt<'a>,
-        checkpoint: Checkpoint,
-        told: &'f dyn Fn(usize),
-        monitor: &'f Monitor,
-    ) -> Result<Self, AuditError> {
-        if let Some(progress) = checkpoint.state() {
-            let before = hunt.steps_taken();
-            hunt.go_on_from(progress)?;
-            told(hunt.steps_taken() - before);
-        }
-        Ok(Self { hunt, checkpoint, told, monitor })
-    }
-
-    /// What it has found after `steps` steps at most; it can be left then and followed again later.
-    ///
-    /// # Errors
-    /// Where the model fails or somebody stops the work.
-    pub(super) fn until(mut self, steps: usize) -> Result<Trigger, AuditError> {
-        self.go(steps)?;
-        self.checkpoint.keep(self.hunt.progress());
-        self.so_far()
-    }
-
-    /// What it ends with.
-    ///
-    /// # Errors
-    /// As [`Following::until`].
-    pub(super) fn run_out(mut self) -> Result<Trigger, AuditError> {
-        self.go(usize::MAX)?;
-        // Those it did not need.
-        (self.told)(self.hunt.steps_left());
-        let found = self.so_far()?;
-        self.checkpoint.finished();
-        Ok(found)
-    }
-
-    fn go(&mut self, steps: usize) -> Result<(), AuditError> {
-        while self.hunt.steps_taken() < steps && !self.hunt.is_over() {
-            let before = self.hunt.steps_taken();
-            if let Err(why) = self.hunt.advance(TOLD_EVERY.min(steps - before), self.monitor) {
-                if matches!(why, DetectError::Stopped(_)) {
-                    self.checkpoint.keep(self.hunt.progress());
-                }
-                return Err(why.into());
-            }
-            (self.told)(self.hunt.steps_taken() - before);
-            self.checkpoint.moved(self.hunt.progress());
-        }
-        Ok(())
-    }
-
-    fn so_far(&self) -> Result<Trigger, AuditError> {
-        Ok(self.hunt.trigger().ok_or(DetectError::NoImages { label: self.hunt.direction().target })?)
-    }
 }
 
 /// How well `trigger` works on pictures held back. Nothing is known yet of other labels and of honest models.
@@ -162,6 +89,23 @@ pub(super) fn ranked_size(trigger: &Trigger) -> f32 {
     }
 }
 
+/// What a search that has begun found so far.
+pub(super) fn found_so_far(hunt: &Hunt<'_>) -> Result<Trigger, AuditError> {
+    Ok(hunt.trigger().ok_or(DetectError::NoImages { label: hunt.direction().target })?)
+}
+
+fn run_out(
+    (journal, key): (&Journal, &str),
+    hunt: &mut Hunt<'_>,
+    told: &dyn Fn(usize),
+    monitor: &Monitor,
+) -> Result<Trigger, AuditError> {
+    Following::new(hunt, journal.checkpoint(key), told, monitor)?.run_out()?;
+    // Those it did not need.
+    told(hunt.steps_left());
+    found_so_far(hunt)
+}
+
 /// What `hunt` ends with, as the piece `key` of `journal`; a search that was cut off goes on from where it had come to.
 pub(super) fn followed(
     (journal, key): (&Journal, &str),
@@ -170,7 +114,7 @@ pub(super) fn followed(
     told: &dyn Fn(usize),
     monitor: &Monitor,
 ) -> Result<Trigger, AuditError> {
-    journal.trigger(key, device, || Following::new(&mut hunt, journal.checkpoint(key), told, monitor)?.run_out())
+    journal.trigger(key, device, || run_out((journal, key), &mut hunt, told, monitor))
 }
 
 /// How large a trigger an honest model needs in the same direction as `of_suspect`, which is what `hunt` searches, and how
@@ -185,7 +129,7 @@ pub(super) fn abroad(
     monitor: &Monitor,
 ) -> Result<(f32, f32), AuditError> {
     journal.once(key, || {
-        let found = Following::new(&mut hunt, journal.checkpoint(key), told, monitor)?.run_out()?;
+        let found = run_out((journal, key), &mut hunt, told, monitor)?;
         let (asr, _) = attack_success(model, held_out, of_suspect, batch, monitor)?;
         Ok((size_of(&found), asr))
     })

@@ -2,11 +2,12 @@
 
 use super::budget::{labels_at_once, pictures_at_once};
 use super::error::AuditError;
+use super::following::Following;
 use super::pace::Pace;
 use super::subject::{Evidence, Subject};
 use super::workers::{cores, each};
 use super::{Order, Phase};
-use crate::detect::max_margin::{Ascent, max_margins};
+use crate::detect::max_margin::{Ascent, Climb};
 use crate::detect::neural_cleanse::median;
 use crate::detect::{MarginEvidence, Outlier, Spread, outliers};
 use crate::progress::Monitor;
@@ -28,8 +29,11 @@ pub(super) fn drive(
     let batches: Vec<&[usize]> = labels.chunks(labels_at_once(subject.bytes_a_picture)).collect();
     let finished = AtomicUsize::new(0);
     let (done, failure) = each(&batches, cores(), |batch| {
-        let margins = subject.journal.once(&format!("margins-{}", batch[0]), || {
-            Ok(max_margins(&subject.suspect, batch, &how, settings.seed, monitor)?)
+        let (journal, key) = (&subject.journal, format!("margins-{}", batch[0]));
+        let margins = journal.once(&key, || {
+            let mut climb = Climb::new(&subject.suspect, batch, &how, settings.seed)?;
+            Following::new(&mut climb, journal.checkpoint(&key), &|_| (), monitor)?.run_out()?;
+            Ok(climb.margins())
         })?;
         let done = finished.fetch_add(1, Ordering::Relaxed) + 1;
         pace.at(

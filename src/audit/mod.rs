@@ -11,6 +11,7 @@ pub mod data;
 mod document;
 mod error;
 mod event;
+mod following;
 mod hunting;
 mod journal;
 mod margins;

@@ -8,7 +8,8 @@
 
 use super::budget::pictures_at_once;
 use super::error::AuditError;
-use super::hunting::{Following, Steps, TRIED_ON, abroad, everywhere, farness, followed, size_of, tried};
+use super::following::Following;
+use super::hunting::{Steps, TRIED_ON, abroad, everywhere, farness, followed, size_of, tried};
 use super::pace::Pace;
 use super::references::Reference;
 use super::scope::PairsExamined;
@@ -176,8 +177,10 @@ impl<'a> Chase<'a> {
         let (done, failure) = each(directions, cores(), |&direction| {
             let mut hunt = self.hunt(direction)?;
             // As of one label: a hunt whose short search is kept stays at its beginning.
-            let far = self.subject.journal.once(&format!("{}-short", key(direction)), || {
-                hunt.advance(self.effort.scouting, self.monitor)?;
+            let (journal, key) = (&self.subject.journal, key(direction));
+            let far = journal.once(&format!("{key}-short"), || {
+                Following::new(&mut hunt, journal.checkpoint(&key), &|_| (), self.monitor)?
+                    .briefly(self.effort.scouting)?;
                 Ok(farness(&hunt))
             })?;
             self.steps.add(self.effort.scouting, "A short search from each label to each other");

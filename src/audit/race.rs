@@ -8,7 +8,8 @@
 
 use super::Event;
 use super::error::AuditError;
-use super::hunting::{Following, Steps, followed, ranked_size, tried};
+use super::following::Following;
+use super::hunting::{Steps, followed, found_so_far, ranked_size, tried};
 use super::scope::EndedEarly;
 use super::subject::Subject;
 use super::verdict::WORKS;
@@ -121,7 +122,8 @@ impl<'a> Race<'a> {
         let key = self.key_of(&hunt);
         let (journal, told) = (&self.subject.journal, |n| self.steps.add(n, self.stage));
         let so_far = journal.trigger(&format!("{key}-midway"), &self.subject.device, || {
-            Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.until(steps)
+            Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.until(steps)?;
+            found_so_far(&hunt)
         })?;
         Ok((hunt, so_far))
     }

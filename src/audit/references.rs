@@ -4,13 +4,14 @@
 //! like side by side.
 
 use super::error::AuditError;
+use super::following::Following;
 use super::subject::Subject;
 use super::workers::{cores, each};
 use super::{Order, ReferenceSummary, opening};
 use crate::images::{self, Wanted};
 use crate::model::{self, Classifier, colours};
 use crate::progress::Monitor;
-use crate::train::{self, Recipe, TrainError};
+use crate::train::{Recipe, Training};
 
 /// A model known clean, ready to be asked.
 pub(super) struct Reference {
@@ -105,20 +106,19 @@ fn trained(i: usize, order: &Order, subject: &Subject, monitor: &Monitor) -> Res
         images.names.push(label.to_string());
     }
     let recipe = Recipe::reference(&images, seed);
-    let failed = |e| match e {
-        TrainError::Stopped(s) => AuditError::Stopped(s),
-        other => AuditError::Reference(other.to_string()),
-    };
     let mut fresh = None;
-    let (parameters, accuracy) = subject.journal.trained(&format!("reference-{i}"), &subject.device, || {
-        let trained = train::train(&images, &recipe, &subject.device, monitor).map_err(failed)?;
+    let (journal, key) = (&subject.journal, format!("reference-{i}"));
+    let (parameters, accuracy) = journal.trained(&key, &subject.device, || {
+        let mut training = Training::new(&images, &recipe, &subject.device)?;
+        Following::new(&mut training, journal.checkpoint(&key), &|_| (), monitor)?.run_out()?;
+        let trained = training.finish(monitor)?;
         let numbers = (trained.classifier.parameters().clone(), trained.accuracy);
         fresh = Some(trained.classifier);
         Ok(numbers)
     })?;
     let classifier = match fresh {
         Some(classifier) => classifier,
-        None => recipe.network(&images, &subject.device).map_err(failed)?.with_parameters(parameters),
+        None => recipe.network(&images, &subject.device)?.with_parameters(parameters),
     };
     Ok(Reference {
         classifier,

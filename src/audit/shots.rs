@@ -2,6 +2,7 @@
 
 use super::budget::{labels_at_once, pictures_at_once};
 use super::error::AuditError;
+use super::following::Following;
 use super::pace::Pace;
 use super::references::Reference;
 use super::scope::looked_at_closely;
@@ -9,7 +10,7 @@ use super::subject::{Evidence, Subject};
 use super::workers::{cores, each};
 use super::{Event, Order, Phase};
 use crate::detect::neural_cleanse::median;
-use crate::detect::poisdetc::{self, Shooting, Shots, published_rule};
+use crate::detect::poisdetc::{self, Shooting, Shots, Volley, published_rule};
 use crate::detect::{Picture, ShotEvidence, lower_than};
 use crate::model::Classifier;
 use crate::progress::Monitor;
@@ -74,7 +75,9 @@ pub(super) fn fire(
     let volley = |pair: usize, one: &Classifier, two: &Classifier, labels: &[usize], what: &str| {
         let key = format!("shots-{pair}-{}", labels.iter().map(usize::to_string).collect::<Vec<_>>().join("-"));
         let shots = subject.journal.shots(&key, &subject.device, || {
-            Ok::<Vec<Shots>, AuditError>(poisdetc::shoot(one, two, labels, &points, &how, monitor)?)
+            let mut volley = Volley::new(one, two, labels, &points, &how);
+            Following::new(&mut volley, subject.journal.checkpoint(&key), &|_| (), monitor)?.run_out()?;
+            Ok::<Vec<Shots>, AuditError>(volley.shots()?)
         })?;
         let done = finished.fetch_add(1, Ordering::Relaxed) + 1;
         pace.at(Phase::Shots, done as f32 / total as f32, what);

@@ -3,6 +3,7 @@
 
 use super::budget::pictures_at_once;
 use super::error::AuditError;
+use super::following::Following;
 use super::hunting::{Steps, TRIED_ON, abroad, farness, ranked_size};
 use super::pace::Pace;
 use super::race::{Midway, Outcome, Race};
@@ -243,10 +244,12 @@ fn scouted<'a>(
     let margin = |hunt: &Hunt<'_>| margins[hunt.direction().target].map_or(f32::INFINITY, |m| m.margin);
     hunts.sort_by(|a, b| margin(b).total_cmp(&margin(a)));
     hunts.truncate(worth_scouting(hunts.len(), wanted));
+    let key = |hunt: &Hunt<'_>| format!("{}-{}", kind.key, hunt.direction().target);
     let (done, failure) = each(hunts, cores(), |mut hunt| {
         // A hunt whose short search is kept stays at its beginning: what goes on with it takes these steps again.
-        let far = subject.journal.once(&format!("{}-{}-short", kind.key, hunt.direction().target), || {
-            hunt.advance(kind.scouting, monitor)?;
+        let (journal, key) = (&subject.journal, key(&hunt));
+        let far = journal.once(&format!("{key}-short"), || {
+            Following::new(&mut hunt, journal.checkpoint(&key), &|_| (), monitor)?.briefly(kind.scouting)?;
             Ok(farness(&hunt))
         })?;
         steps.add(kind.scouting, kind.short);
@@ -258,7 +261,8 @@ fn scouted<'a>(
     let mut hunts: Vec<(f32, Hunt<'a>)> = done.into_iter().flatten().collect();
     let later = |hunt: &Hunt<'_>| !margins[hunt.direction().target].is_some_and(|m| stands_out(&m));
     hunts.sort_by(|a, b| later(&a.1).cmp(&later(&b.1)).then(a.0.total_cmp(&b.0)));
-    hunts.truncate(wanted);
+    let left = hunts.split_off(wanted.min(hunts.len()));
+    left.iter().for_each(|(_, hunt)| subject.journal.checkpoint(&key(hunt)).finished());
     hunts.sort_unstable_by_key(|(_, hunt)| hunt.direction());
     Ok(hunts.into_iter().map(|(_, hunt)| hunt).collect())
 }

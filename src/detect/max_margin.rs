@@ -8,9 +8,10 @@
 use super::DetectError;
 use super::gradient::gradient_of;
 use crate::model::Classifier;
-use crate::progress::Monitor;
-use crate::tensor::{Adam, Seed};
+use crate::progress::{Monitor, Stepwise};
+use crate::tensor::{Adam, Seed, numbers};
 use candle_core::{D, Tensor, Var};
+use serde::{Deserialize, Serialize};
 
 /// How the margins are driven up.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,67 +39,140 @@ impl Ascent {
     }
 }
 
-/// The largest margin that the logit of each of `labels` reaches over every other label's, over all points of noise. Each
-/// label has its own noise, and each point is a problem of its own: the result does not depend on which labels are driven
-/// together.
-///
-/// # Errors
-/// Where the model fails or somebody stops the work.
-pub fn max_margins(
-    model: &Classifier,
-    labels: &[usize],
-    how: &Ascent,
-    seed: Seed,
-    monitor: &Monitor,
-) -> Result<Vec<f32>, DetectError> {
-    let preprocessing = model.preprocessing();
-    let [h, w] = preprocessing.size;
-    let shape = (how.points, preprocessing.channels, h, w);
-    let noise = |label: &usize| seed.of("margin").nth(*label).random().uniform_tensor(0.0, 1.0, shape, &model.device());
-    let noise = Tensor::cat(&labels.iter().map(noise).collect::<candle_core::Result<Vec<_>>>()?, 0)?;
-    let targets: Vec<usize> = labels.iter().flat_map(|&label| std::iter::repeat_n(label, how.points)).collect();
-    let mut highest = Vec::with_capacity(targets.len());
-    let at_once = how.at_once.max(1);
-    for (i, targets) in targets.chunks(at_once).enumerate() {
-        let some = noise.narrow(0, i * at_once, targets.len())?;
-        highest.extend(climb(model, targets, &some, how, monitor)?);
-    }
-    Ok(highest
-        .chunks(how.points.max(1))
-        .map(|points| points.iter().copied().fold(f32::NEG_INFINITY, f32::max))
-        .collect())
+/// The way up of some labels' margins, step by step; it can be left after any step, written down, and gone on with. Each label
+/// has its own noise, and each point is a problem of its own: the result does not depend on which labels are driven together.
+pub struct Climb<'a> {
+    model: &'a Classifier,
+    labels: Vec<usize>,
+    how: &'a Ascent,
+    /// Where the points begin, `[labels * points, c, h, w]`.
+    noise: Tensor,
+    at: Progress,
 }
 
-/// The largest margin of each point `[n, c, h, w]` on its way up to its target.
-fn climb(
-    model: &Classifier,
-    targets: &[usize],
-    points: &Tensor,
-    how: &Ascent,
-    monitor: &Monitor,
-) -> Result<Vec<f32>, DetectError> {
-    let aside = aside(targets, model.classes(), points)?;
-    let targets: Vec<u32> = targets.iter().map(|&t| t as u32).collect();
-    let targets = Tensor::new(targets, points.device())?.unsqueeze(1)?;
-    let mut adam = Adam::new(how.rate, (0.9, 0.999));
-    let mut x = points.clone();
-    let mut highest = vec![f32::NEG_INFINITY; points.dim(0)?];
-    for step in 0..=how.steps {
-        monitor.check()?;
-        let var = Var::from_tensor(&x)?;
+/// How far a climb has come: with it, the same one goes on as if it had never been interrupted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Progress {
+    steps: usize,
+    /// The largest margin of each point that is through; `None` where none was a number.
+    highest: Vec<Option<f32>>,
+    /// Points that are on their way.
+    under_way: Option<UnderWay>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct UnderWay {
+    #[serde(with = "numbers")]
+    x: Tensor,
+    adam: Adam,
+    step: usize,
+    highest: Vec<Option<f32>>,
+}
+
+impl<'a> Climb<'a> {
+    /// A climb that has not begun.
+    ///
+    /// # Errors
+    /// Where the device cannot hold the points.
+    pub fn new(model: &'a Classifier, labels: &[usize], how: &'a Ascent, seed: Seed) -> Result<Self, DetectError> {
+        let preprocessing = model.preprocessing();
+        let [h, w] = preprocessing.size;
+        let shape = (how.points, preprocessing.channels, h, w);
+        let noise =
+            |label: &usize| seed.of("margin").nth(*label).random().uniform_tensor(0.0, 1.0, shape, &model.device());
+        let noise = Tensor::cat(&labels.iter().map(noise).collect::<candle_core::Result<Vec<_>>>()?, 0)?;
+        Ok(Self { model, labels: labels.to_vec(), how, noise, at: Progress::default() })
+    }
+
+    /// The labels of the points that are on their way, or come next.
+    fn targets(&self) -> Vec<usize> {
+        let (first, n) = (self.at.highest.len(), self.how.points);
+        let end = (first + self.how.at_once.max(1)).min(self.labels.len() * n);
+        (first..end).map(|point| self.labels[point / n]).collect()
+    }
+
+    /// The largest margin that the logit of each label reached over every other label's, over all points of noise; minus
+    /// infinity where none was a number.
+    pub fn margins(&self) -> Vec<f32> {
+        let largest = |points: &[Option<f32>]| points.iter().flatten().copied().fold(f32::NEG_INFINITY, f32::max);
+        self.at.highest.chunks(self.how.points.max(1)).map(largest).collect()
+    }
+}
+
+impl Stepwise for Climb<'_> {
+    type State = Progress;
+    type Error = DetectError;
+
+    fn steps_taken(&self) -> usize {
+        self.at.steps
+    }
+
+    fn is_over(&self) -> bool {
+        self.at.under_way.is_none() && self.at.highest.len() >= self.labels.len() * self.how.points
+    }
+
+    fn step(&mut self, _: &Monitor) -> Result<(), DetectError> {
+        let targets = self.targets();
+        if self.at.under_way.is_none() {
+            let x = self.noise.narrow(0, self.at.highest.len(), targets.len())?;
+            let adam = Adam::new(self.how.rate, (0.9, 0.999));
+            self.at.under_way = Some(UnderWay { x, adam, step: 0, highest: vec![None; targets.len()] });
+        }
+        if let Some(here) = &mut self.at.under_way {
+            here.advance(self.model, &targets, self.how.steps)?;
+        }
+        if let Some(here) = self.at.under_way.take_if(|here| here.step > self.how.steps) {
+            self.at.highest.extend(here.highest);
+        }
+        self.at.steps += 1;
+        Ok(())
+    }
+
+    fn state(&self) -> Result<Progress, DetectError> {
+        Ok(self.at.clone())
+    }
+
+    fn go_on_from(&mut self, progress: Progress) -> Result<(), DetectError> {
+        let all = self.labels.len() * self.how.points;
+        let n = all.saturating_sub(progress.highest.len()).min(self.how.at_once.max(1));
+        let of_ours = |here: &UnderWay| {
+            here.x.dims() == [&[n], self.noise.dims().get(1..).unwrap_or_default()].concat()
+                && here.adam.fits(&here.x)
+                && here.highest.len() == n
+        };
+        if progress.highest.len() <= all && progress.under_way.as_ref().is_none_or(of_ours) {
+            let device = self.noise.device();
+            let on = |here: UnderWay| -> candle_core::Result<UnderWay> {
+                Ok(UnderWay { x: here.x.to_device(device)?, adam: here.adam.on(device)?, ..here })
+            };
+            self.at = Progress { under_way: progress.under_way.map(on).transpose()?, ..progress };
+        }
+        Ok(())
+    }
+}
+
+impl UnderWay {
+    /// Looks at the margins where the points are, and takes them one of `steps` steps further up.
+    fn advance(&mut self, model: &Classifier, targets: &[usize], steps: usize) -> Result<(), DetectError> {
+        let aside = aside(targets, model.classes(), &self.x)?;
+        let targets: Vec<u32> = targets.iter().map(|&t| t as u32).collect();
+        let targets = Tensor::new(targets, self.x.device())?.unsqueeze(1)?;
+        let var = Var::from_tensor(&self.x)?;
         let logits = model.logits(&var)?;
         let own = logits.gather(&targets, 1)?.squeeze(1)?;
         let margins = (own - (&logits - &aside)?.max(D::Minus1)?)?;
-        for (highest, now) in highest.iter_mut().zip(margins.to_vec1::<f32>()?) {
-            // `max` leaves what is no number aside.
-            *highest = highest.max(now);
+        for (highest, now) in self.highest.iter_mut().zip(margins.to_vec1::<f32>()?) {
+            if now.is_finite() && highest.is_none_or(|highest| now > highest) {
+                *highest = Some(now);
+            }
         }
-        if step < how.steps {
+        if self.step < steps {
             let gradient = gradient_of(&margins.neg()?, &var)?;
-            x = adam.step(&x, &gradient)?.clamp(0f32, 1f32)?;
+            self.x = self.adam.step(&self.x, &gradient)?.clamp(0f32, 1f32)?;
         }
+        self.step += 1;
+        Ok(())
     }
-    Ok(highest)
 }
 
 /// `[n, classes]`, infinite at each row's own target and 0 elsewhere: taken from logits it leaves the others.
@@ -133,11 +207,35 @@ mod tests {
         network.with_parameters(parameters)
     }
 
+    fn max_margins(model: &Classifier, labels: &[usize], how: &Ascent) -> Vec<f32> {
+        let mut climb = Climb::new(model, labels, how, Seed(1)).unwrap();
+        climb.advance(usize::MAX, &Monitor::silent()).unwrap();
+        climb.margins()
+    }
+
+    #[test]
+    fn a_climb_that_is_cut_off_after_any_step_goes_on_to_the_same_margins() {
+        let (model, how) = (network(), Ascent { points: 3, steps: 5, at_once: 4, ..Ascent::quick() });
+        let begin = |labels: &[usize]| Climb::new(&model, labels, &how, Seed(1)).unwrap();
+        let mut climb = begin(&[0, 4, 2]);
+        while !climb.is_over() {
+            climb.advance(1, &Monitor::silent()).unwrap();
+            let (written, before) = (serde_json::to_string(&climb.state().unwrap()).unwrap(), climb.steps_taken());
+            climb = begin(&[0, 4, 2]);
+            climb.go_on_from(serde_json::from_str(&written).unwrap()).unwrap();
+            assert_eq!(climb.steps_taken(), before);
+        }
+        assert_eq!(climb.margins(), max_margins(&model, &[0, 4, 2], &how));
+        // Of more labels nothing is taken.
+        let mut fewer = begin(&[0]);
+        fewer.go_on_from(climb.state().unwrap()).unwrap();
+        assert_eq!(fewer.steps_taken(), 0);
+    }
+
     #[test]
     fn a_label_whose_logit_is_larger_has_the_larger_margin() {
         let how = Ascent { points: 3, steps: 20, ..Ascent::quick() };
-        let margins =
-            |model: &Classifier| max_margins(model, &[0, 1, 2, 3, 4], &how, Seed(1), &Monitor::silent()).unwrap();
+        let margins = |model: &Classifier| max_margins(model, &[0, 1, 2, 3, 4], &how);
         let (plain, loud) = (margins(&network()), margins(&with_loud_label(&network(), 3, 20.0)));
         assert!((loud[3] - plain[3] - 20.0).abs() < 1.0, "{plain:?} {loud:?}");
         assert!([0, 1, 2, 4].into_iter().all(|other| loud[other] < plain[other] - 10.0), "{plain:?} {loud:?}");
@@ -146,7 +244,7 @@ mod tests {
     #[test]
     fn labels_do_not_depend_on_which_are_driven_together() {
         let how = Ascent { points: 3, steps: 5, at_once: 4, ..Ascent::quick() };
-        let of = |labels: &[usize]| max_margins(&network(), labels, &how, Seed(1), &Monitor::silent()).unwrap();
+        let of = |labels: &[usize]| max_margins(&network(), labels, &how);
         let together = of(&[0, 1, 2, 3, 4]);
         let apart: Vec<f32> = (0..5).flat_map(|label| of(&[label])).collect();
         assert_eq!(together, apart);
@@ -155,7 +253,7 @@ mod tests {
     #[test]
     fn margins_grow_on_the_way() {
         let how = |steps| Ascent { points: 2, steps, ..Ascent::quick() };
-        let of = |steps| max_margins(&network(), &[2], &how(steps), Seed(1), &Monitor::silent()).unwrap()[0];
+        let of = |steps| max_margins(&network(), &[2], &how(steps))[0];
         assert!(of(30) > of(0), "{} {}", of(30), of(0));
     }
 }

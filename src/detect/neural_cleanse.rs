@@ -11,7 +11,7 @@
 use super::{DetectError, Direction, Shape, Trigger, warp};
 use crate::images::ImageSet;
 use crate::model::Classifier;
-use crate::progress::Monitor;
+use crate::progress::{Monitor, Stepwise};
 use crate::tensor::{Adam, Random, Seed, answers, cross_entropy, numbers, squash, unsquash};
 use candle_core::{Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
@@ -133,52 +133,6 @@ impl<'a> Hunt<'a> {
         })
     }
 
-    /// How far it has come.
-    pub fn progress(&self) -> &Progress {
-        &self.at
-    }
-
-    /// Goes on from where the same search had come to; left as it is where that was another search, or nearer to the beginning.
-    ///
-    /// # Errors
-    /// Where the device cannot hold it.
-    pub fn go_on_from(&mut self, progress: Progress) -> Result<(), DetectError> {
-        let found = [&progress.best, &progress.nearest];
-        let same = |t: &Trigger| t.direction() == self.direction && t.shape == self.search.shape;
-        let fits = progress.descent.is_like(&self.at.descent)
-            && (self.at.steps..=self.search.steps).contains(&progress.steps)
-            && progress.next < self.order.len()
-            && found.into_iter().flatten().all(same);
-        if fits {
-            self.at = progress.on(&self.model.device())?;
-        }
-        Ok(())
-    }
-
-    /// Goes up to `steps` steps further, at most to the end of the search.
-    ///
-    /// # Errors
-    /// Where the model fails or somebody stops the work.
-    pub fn advance(&mut self, steps: usize, monitor: &Monitor) -> Result<(), DetectError> {
-        let device = self.model.device();
-        for _ in 0..steps {
-            if self.is_over() {
-                break;
-            }
-            monitor.check()?;
-            let x = self.batch(&device)?;
-            let (target, small) = (self.direction.target, (self.search.shape, self.at.control.cost));
-            let (mask, pattern, right) = self.at.descent.step(self.model, &x, target, small)?;
-            self.at.steps += 1;
-            self.at.hits += right;
-            self.at.seen += x.dim(0)?;
-            if self.at.steps.is_multiple_of(WINDOW) {
-                self.judge(mask, pattern)?;
-            }
-        }
-        Ok(())
-    }
-
     /// The next images.
     fn batch(&mut self, device: &Device) -> candle_core::Result<Tensor> {
         let all = self.order.len();
@@ -193,20 +147,9 @@ impl<'a> Hunt<'a> {
         self.direction
     }
 
-    /// Steps it has taken.
-    pub fn steps_taken(&self) -> usize {
-        self.at.steps
-    }
-
     /// Steps it may still take.
     pub fn steps_left(&self) -> usize {
         self.search.steps - self.at.steps
-    }
-
-    /// Whether the search has come to its end.
-    pub fn is_over(&self) -> bool {
-        self.at.steps >= self.search.steps
-            || (self.at.best.is_some() && self.at.control.went_both_ways() && self.at.rested >= self.search.rest)
     }
 
     /// The smallest mask that worked; else the one that came nearest; `None` before the first window.
@@ -244,6 +187,50 @@ impl<'a> Hunt<'a> {
             self.at.nearest = Some(found);
         }
         self.at.control.window(reached);
+        Ok(())
+    }
+}
+
+impl Stepwise for Hunt<'_> {
+    type State = Progress;
+    type Error = DetectError;
+
+    fn steps_taken(&self) -> usize {
+        self.at.steps
+    }
+
+    fn is_over(&self) -> bool {
+        self.at.steps >= self.search.steps
+            || (self.at.best.is_some() && self.at.control.went_both_ways() && self.at.rested >= self.search.rest)
+    }
+
+    fn step(&mut self, _: &Monitor) -> Result<(), DetectError> {
+        let x = self.batch(&self.model.device())?;
+        let (target, small) = (self.direction.target, (self.search.shape, self.at.control.cost));
+        let (mask, pattern, right) = self.at.descent.step(self.model, &x, target, small)?;
+        self.at.steps += 1;
+        self.at.hits += right;
+        self.at.seen += x.dim(0)?;
+        if self.at.steps.is_multiple_of(WINDOW) {
+            self.judge(mask, pattern)?;
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> Result<Progress, DetectError> {
+        Ok(self.at.clone())
+    }
+
+    fn go_on_from(&mut self, progress: Progress) -> Result<(), DetectError> {
+        let found = [&progress.best, &progress.nearest];
+        let same = |t: &Trigger| t.direction() == self.direction && t.shape == self.search.shape;
+        let fits = progress.descent.is_like(&self.at.descent)
+            && (self.at.steps..=self.search.steps).contains(&progress.steps)
+            && progress.next < self.order.len()
+            && found.into_iter().flatten().all(same);
+        if fits {
+            self.at = progress.on(&self.model.device())?;
+        }
         Ok(())
     }
 }
@@ -454,7 +441,7 @@ mod tests {
         let search = Search { batch: 6, ..Search::quick() };
         let hunt = |target| Hunt::new(&model, &images, Direction::all_to(target), &search, Seed(5)).unwrap();
         let monitor = Monitor::silent();
-        let bits = |hunt: &Hunt<'_>| serde_json::to_string(hunt.progress()).unwrap();
+        let bits = |hunt: &Hunt<'_>| serde_json::to_string(&hunt.state().unwrap()).unwrap();
 
         let mut whole = hunt(3);
         whole.advance(30, &monitor).unwrap();

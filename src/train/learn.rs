@@ -1,11 +1,11 @@
-//! The training loop: AdamW, cosine schedule, augmentation; held-out accuracy at the end.
+//! What is trained and how, what comes of it, and why it can fail.
 
-use super::{Architecture, Trainer};
-use crate::images::{self, ImageSet};
+use super::{Architecture, Training};
+use crate::images::ImageSet;
 use crate::model::{Classifier, Model, Preprocessing};
-use crate::progress::Monitor;
+use crate::progress::{Monitor, Stepwise};
 use crate::tensor::{Random, Seed};
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 
 /// How a model is trained.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -106,42 +106,13 @@ pub enum TrainError {
 /// # Errors
 /// [`TrainError`], a sentence.
 pub fn train(images: &ImageSet, recipe: &Recipe, device: &Device, monitor: &Monitor) -> Result<Trained, TrainError> {
-    let (training, held_out) = parts(images, recipe)?;
-    let mut trainer = Trainer::new(training, recipe, device)?;
-    let losses = finish(&mut trainer, recipe, &monitor.part(0.0, 0.97))?;
-    let (classifier, model) = (trainer.classifier()?, trainer.model()?);
-    let judge = if held_out.is_empty() { trainer.images() } else { &held_out };
-    let (accuracy, _) = images::accuracy(&classifier, judge, &monitor.part(0.97, 1.0))?;
-    Ok(Trained { classifier, model, accuracy, losses })
-}
-
-/// All steps that are left; the mean loss of each pass.
-fn finish(trainer: &mut Trainer, recipe: &Recipe, monitor: &Monitor) -> Result<Vec<f32>, TrainError> {
-    let mut losses = Vec::with_capacity(recipe.epochs);
-    for epoch in 0..recipe.epochs {
-        let mut sum: Option<Tensor> = None;
-        for _ in 0..trainer.steps_a_pass() {
-            monitor.check()?;
-            let share = trainer.done() as f32 / trainer.steps().max(1) as f32;
-            monitor.step(format!("Training, pass {} of {}", epoch + 1, recipe.epochs), share);
-            let Some(loss) = trainer.step()? else { break };
-            sum = Some(match sum {
-                Some(sum) => (sum + loss)?,
-                None => loss,
-            });
-        }
-        let sum = sum.map_or(Ok(0.0), |sum| sum.to_scalar::<f32>())?;
-        let mean = sum / trainer.steps_a_pass() as f32;
-        if !mean.is_finite() {
-            return Err(TrainError::Diverged { epochs: epoch + 1, learning_rate: recipe.learning_rate });
-        }
-        losses.push(mean);
-    }
-    Ok(losses)
+    let mut training = Training::new(images, recipe, device)?;
+    training.advance(usize::MAX, monitor)?;
+    training.finish(monitor)
 }
 
 /// Images to learn from and images kept out, or why they will not do.
-fn parts(images: &ImageSet, recipe: &Recipe) -> Result<(ImageSet, ImageSet), TrainError> {
+pub(super) fn parts(images: &ImageSet, recipe: &Recipe) -> Result<(ImageSet, ImageSet), TrainError> {
     let labels = images.by_label().iter().filter(|list| !list.is_empty()).count();
     if labels < 2 {
         return Err(TrainError::Images(format!(

@@ -2,7 +2,7 @@
 use super::learn::order;
 use super::*;
 use crate::images::ImageSet;
-use crate::progress::Monitor;
+use crate::progress::{Monitor, Stepwise};
 use crate::tensor::Seed;
 use candle_core::Device;
 use std::sync::{Arc, Mutex};
@@ -51,6 +51,38 @@ fn a_network_learns_what_there_is_to_learn_and_the_seed_decides_every_number() {
     let x = images.tensor(&[0, 139], &Device::Cpu).unwrap();
     let answers = crate::tensor::answers(&one.classifier.logits(&x).unwrap()).unwrap();
     assert_eq!(answers, [0, 1]);
+}
+
+#[test]
+fn a_training_that_is_cut_off_goes_on_to_the_same_numbers() {
+    let (images, silent) = (halves([40, 30]), Monitor::silent());
+    let whole = train(&images, &recipe(1), &Device::Cpu, &silent).unwrap();
+    let begin = |recipe: &Recipe| Training::new(&images, recipe, &Device::Cpu).unwrap();
+    let mut training = begin(&recipe(1));
+    // In the middle of a pass, at its end, and before the first step.
+    for steps in [0, 5, training_pass(&images), 3] {
+        training.advance(steps, &silent).unwrap();
+        let written = serde_json::to_string(&training.state().unwrap()).unwrap();
+        let before = training.steps_taken();
+        training = begin(&recipe(1));
+        training.go_on_from(serde_json::from_str(&written).unwrap()).unwrap();
+        assert_eq!(training.steps_taken(), before);
+    }
+    // Of another network nothing is taken.
+    let mut other = begin(&Recipe { architecture: Architecture::Small, ..recipe(1) });
+    other.go_on_from(training.state().unwrap()).unwrap();
+    assert_eq!(other.steps_taken(), 0);
+    training.advance(usize::MAX, &silent).unwrap();
+    assert!(training.is_over());
+    let resumed = training.finish(&silent).unwrap();
+    assert_eq!(numbers(&resumed), numbers(&whole));
+    assert_eq!((resumed.losses, resumed.accuracy), (whole.losses, whole.accuracy));
+}
+
+/// Steps that end exactly with a pass, after five others.
+fn training_pass(images: &ImageSet) -> usize {
+    let steps = Trainer::new(images.split(0.25, Seed(1)).search, &recipe(1), &Device::Cpu).unwrap().steps_a_pass();
+    2 * steps - 5 % steps
 }
 
 #[test]

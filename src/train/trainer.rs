@@ -3,6 +3,7 @@
 //! In: images and a [`Recipe`]. Out: after every [`Trainer::step`] the loss of that step, and the network as it is by
 //! then. The steps are the same ones, in the same order, whether they are done in one go or with pauses.
 
+use super::adamw::{self, AdamW};
 use super::augment::augmented;
 use super::learn::{Recipe, TrainError, order};
 use super::standardise::standardised;
@@ -10,14 +11,19 @@ use crate::images::ImageSet;
 use crate::model::{Classifier, Model, Parameters, Preprocessing};
 use crate::tensor::{Random, Seed, loss};
 use candle_core::{Device, Tensor, Var};
-use candle_nn::{AdamW, Optimizer, ParamsAdamW};
+use serde::{Deserialize, Serialize};
 
-/// Decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), PyTorch's default.
-const WEIGHT_DECAY: f64 = 0.01;
 /// Share of the steps during which the learning rate rises.
 const WARM_UP: f64 = 0.06;
 /// Images the weights are scaled to before training.
 const FIRST_LOOK: usize = 128;
+
+/// How far a training has come: with it, the same training goes on as if it had never been interrupted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Place {
+    done: usize,
+    numbers: adamw::State,
+}
 
 /// A network that is being trained.
 pub struct Trainer {
@@ -51,13 +57,12 @@ impl Trainer {
         for (name, tensor) in start.parameters() {
             let variable = Var::from_tensor(tensor)?;
             parameters.insert(name.clone(), variable.as_tensor().clone());
-            variables.push(variable);
+            variables.push((name.clone(), variable));
         }
-        let settings = ParamsAdamW { lr: 0.0, weight_decay: WEIGHT_DECAY, ..ParamsAdamW::default() };
         let steps_a_pass = order(&images, &mut recipe.seed.random()).len().div_ceil(recipe.batch.max(1));
         Ok(Self {
             classifier: start.with_parameters(parameters),
-            optimiser: AdamW::new(variables, settings)?,
+            optimiser: AdamW::new(variables)?,
             random: recipe.seed.of("order").random(),
             pass: Vec::new(),
             steps_a_pass,
@@ -105,7 +110,7 @@ impl Trainer {
         let indices = &self.pass[place * batch..((place + 1) * batch).min(self.pass.len())];
         let device = self.classifier.device();
         let share = self.done as f64 / self.steps().max(1) as f64;
-        self.optimiser.set_learning_rate(f64::from(self.recipe.learning_rate) * schedule(share));
+        let rate = f64::from(self.recipe.learning_rate) * schedule(share);
         let x = if self.recipe.augment {
             augmented(&self.images, indices, self.recipe.seed.of("augment").nth(self.done), &device)?
         } else {
@@ -114,9 +119,29 @@ impl Trainer {
         let labels: Vec<u32> = indices.iter().map(|&i| self.images.labels[i] as u32).collect();
         let labels = Tensor::from_vec(labels, indices.len(), &device)?;
         let loss = loss::cross_entropy(&self.classifier.logits(&x)?, &labels)?.mean_all()?;
-        self.optimiser.backward_step(&loss)?;
+        self.optimiser.step(&loss.backward()?, rate)?;
         self.done += 1;
         Ok(Some(loss.detach()))
+    }
+
+    /// How far it has come.
+    pub(super) fn place(&self) -> Result<Place, TrainError> {
+        Ok(Place { done: self.done, numbers: self.optimiser.state()? })
+    }
+
+    /// Goes on from where the same training had come to; `false`, and nothing changes, where that was of another one.
+    pub(super) fn go_on_from(&mut self, place: &Place) -> Result<bool, TrainError> {
+        if place.done > self.steps() || !self.optimiser.fits(&place.numbers) {
+            return Ok(false);
+        }
+        self.optimiser.go_on_from(&place.numbers)?;
+        self.done = place.done;
+        // The passes that were begun, drawn once more.
+        self.random = self.recipe.seed.of("order").random();
+        for _ in 0..self.done.div_ceil(self.steps_a_pass) {
+            self.pass = order(&self.images, &mut self.random);
+        }
+        Ok(true)
     }
 
     /// The network as it is now, apart from the one that is trained on.

@@ -9,20 +9,24 @@ use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// The state is written when so much has passed since it was written last.
+/// The state is written when so much has passed since it was written last, and so many times what writing took: states of large
+/// pictures are large.
 const EVERY: Duration = Duration::from_secs(5);
+const SHARE: u32 = 20;
 
 /// Where the state of one piece is kept.
 pub(in crate::audit) struct Checkpoint {
     path: Option<PathBuf>,
     written: Instant,
+    /// How long that took.
+    took: Duration,
 }
 
 impl Journal {
     /// Where the state of the piece under `key` is kept until it is finished.
     pub(in crate::audit) fn checkpoint(&self, key: &str) -> Checkpoint {
         let path = self.folder.as_ref().map(|folder| folder.join(format!("{key}.unfinished.json")));
-        Checkpoint { path, written: Instant::now() }
+        Checkpoint { path, written: Instant::now(), took: Duration::ZERO }
     }
 }
 
@@ -32,16 +36,19 @@ impl Checkpoint {
         read(self.path.as_ref()?)
     }
 
-    /// Writes the state if it is time to.
-    pub(in crate::audit) fn moved(&mut self, state: &impl Serialize) {
-        if self.written.elapsed() >= EVERY {
-            self.keep(state);
-        }
+    /// Whether it is time to write the state.
+    pub(in crate::audit) fn is_due(&self) -> bool {
+        self.path.is_some() && self.written.elapsed() >= EVERY.max(SHARE * self.took)
     }
 
-    /// Writes the state now: the work is left for a while.
+    /// Writes the state.
     pub(in crate::audit) fn keep(&mut self, state: &impl Serialize) {
-        self.written = Instant::now();
+        let began = Instant::now();
+        self.write(state);
+        (self.written, self.took) = (Instant::now(), began.elapsed());
+    }
+
+    fn write(&self, state: &impl Serialize) {
         let Some((path, folder)) = self.path.as_ref().and_then(|path| Some((path, path.parent()?))) else { return };
         if let Err(why) = write(folder, path, state) {
             log::warn!("how far the audit has come cannot be kept in {}: {why}", path.display());
@@ -67,12 +74,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::at(folder.path().join("journal"));
         assert_eq!(journal.checkpoint("piece").state::<u32>(), None);
-        journal.checkpoint("piece").moved(&6);
-        assert_eq!(journal.checkpoint("piece").state::<u32>(), None, "it is too early to write");
         let mut checkpoint = journal.checkpoint("piece");
+        assert!(!checkpoint.is_due(), "it is too early to write");
         checkpoint.written = Instant::now().checked_sub(EVERY).unwrap();
-        checkpoint.moved(&7);
-        checkpoint.moved(&8);
+        assert!(checkpoint.is_due());
+        checkpoint.keep(&7);
+        assert!(!checkpoint.is_due());
+        checkpoint.written = Instant::now().checked_sub(EVERY).unwrap();
+        checkpoint.took = EVERY / 2;
+        assert!(!checkpoint.is_due(), "what takes long is written less often");
+        assert!(!Journal::none().checkpoint("piece").is_due());
         assert_eq!(journal.checkpoint("piece").state(), Some(7));
         checkpoint.keep(&9);
         assert_eq!(journal.checkpoint("piece").state(), Some(9));
