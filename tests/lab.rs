@@ -205,6 +205,22 @@ fn a_trigger_is_drawn_with_the_pointer_and_with_the_keyboard() {
     };
     let by_pointer = painted(&window);
     assert!((3..=4).contains(&by_pointer), "{by_pointer} pixels in one stroke");
+    // As fast as a frame of a slow machine.
+    let button = |pos, pressed| egui::Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: egui::Modifiers::NONE,
+    };
+    let (from, to) = (at - egui::vec2(0.0, 60.0), at - egui::vec2(-20.0, 60.0));
+    for event in [egui::Event::PointerMoved(from), button(from, true), egui::Event::PointerMoved(to), button(to, false)]
+    {
+        window.event(event);
+    }
+    window.step();
+    window.step();
+    assert_eq!(painted(&window), 2 * by_pointer, "a stroke within one frame is lost");
+    let by_pointer = 2 * by_pointer;
     window.get_by_label("Picture to draw on").focus();
     window.step();
     for key in [egui::Key::ArrowUp, egui::Key::ArrowLeft, egui::Key::Space] {
@@ -263,6 +279,40 @@ fn a_challenge_is_judged_and_only_then_says_what_is_true() {
     assert!(window.query_by_label(&format!("{} of 2 points so far", if honest { 2 } else { 0 })).is_some());
 }
 
+#[test]
+fn what_was_said_of_one_model_is_not_shown_beside_the_numbers_of_the_next() {
+    let mut window = open(&quick(20, 1));
+    let audited = |window: &mut Window| {
+        click(window, "Audit this model");
+        assert!(wait(window, 300, |w| w.state().is_running()));
+        hand_made(window, Until::AuditBegun);
+        assert!(wait(window, 300, |w| w.state().facts().audit.is_some()));
+        click(window, "Lab");
+    };
+    click(&mut window, "Train");
+    assert!(wait(&mut window, 300, |w| w.state().facts().lab.is_trained()));
+    click(&mut window, "Lab: Audit and repair");
+    audited(&mut window);
+    let is_shown = |w: &Window| w.query_all_by_label("Recovered beside drawn").next().is_some();
+    assert!(is_shown(&window) && window.state().facts().fulfils(Until::Audited));
+    ask(&mut window, LabCommand::Ready(Ready::Warp));
+    click(&mut window, "Lab: Train");
+    click(&mut window, "Train");
+    assert!(wait(&mut window, 300, |w| w.state().facts().lab.is_trained()));
+    click(&mut window, "Lab: Audit and repair");
+    assert!(!is_shown(&window), "another network was trained since");
+    assert!(!window.state().facts().fulfils(Until::AuditBegun));
+
+    click(&mut window, "Lab: Challenge");
+    click(&mut window, "Make the challenge");
+    assert!(wait(&mut window, 300, |w| w.query_by_label("Your judgement").is_some()));
+    audited(&mut window);
+    assert!(window.query_by_label("Go to the audit").is_some());
+    ask(&mut window, LabCommand::Challenge(2));
+    assert!(wait(&mut window, 300, |w| w.query_by_label("Challenge 2").is_some()));
+    assert!(window.query_by_label("Go to the audit").is_none(), "that was another model");
+}
+
 /// Writes pictures of the lab into the folder that `POISDETC_PICTURES` names, for people to look at.
 #[test]
 fn pictures_for_people() {
@@ -312,7 +362,7 @@ enum Work {
 /// Puts a hand-made audit or repair in the place of the one the window has just started.
 fn hand_made(window: &mut Window, until: Until) {
     let ctx = window.ctx.clone();
-    let given = window.state().facts().lab.given.as_ref().map(|given| given.handed.clone()).unwrap();
+    let given = window.state().facts().lab.handed().cloned().unwrap();
     if until == Until::AuditBegun {
         let mut audit = example::audit();
         audit.model.sha256 = given.sha256;

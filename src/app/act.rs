@@ -213,11 +213,11 @@ impl App {
 
     /// Audits the model of the lab, as any other.
     pub(super) fn audit_lab_model(&mut self, ctx: &Context) {
-        let Some(given) = self.lab.given.as_ref().filter(|_| !self.is_running()) else { return };
+        let Some(handed) = self.lab.handed().filter(|_| !self.is_running()) else { return };
         let order = Order {
-            model: given.handed.model.clone(),
-            images: given.handed.images.clone(),
-            label_names: Some(given.handed.names.clone()),
+            model: handed.model.clone(),
+            images: handed.images.clone(),
+            label_names: Some(handed.names.clone()),
             settings: self.form.settings.clone(),
             ..Order::default()
         };

@@ -1,7 +1,7 @@
 //! For scripts that drive the window with a real pointer: where every named widget is.
 //!
-//! Out: a text file with one line a widget, `left top right bottom role name` in pixels, written anew
-//! whenever the accessibility tree changes. Only where `POISDETC_WIDGET_MAP` names the file.
+//! Out: a text file with one line a widget, `left top right bottom role name` in pixels (`role:disabled` where it cannot
+//! be used), written anew whenever the accessibility tree changes. Only where `POISDETC_WIDGET_MAP` names the file.
 
 use egui::{Context, FullOutput, Plugin};
 use std::path::PathBuf;
@@ -37,13 +37,17 @@ impl Plugin for WidgetMap {
                 let name = node.label().or_else(|| node.value())?;
                 let r = node.bounds()?;
                 let [left, top, right, bottom] = [r.x0, r.y0, r.x1, r.y1].map(|x| (x * scale).round());
-                Some(format!("{left} {top} {right} {bottom} {:?} {}", node.role(), name.replace('\n', " ")))
+                let (role, state) = (node.role(), if node.is_disabled() { ":disabled" } else { "" });
+                Some(format!("{left} {top} {right} {bottom} {role:?}{state} {}", name.replace('\n', " ")))
             })
             .collect();
         lines.sort();
         let text = lines.join("\n") + "\n";
         if text != self.written {
-            if let Err(why) = std::fs::write(&self.file, &text) {
+            // Under another name first: a script must not read half of it.
+            let unfinished = self.file.with_extension("part");
+            let written = std::fs::write(&unfinished, &text).and_then(|()| std::fs::rename(&unfinished, &self.file));
+            if let Err(why) = written {
                 log::warn!("cannot write {}: {why}", self.file.display());
             }
             self.written = text;

@@ -82,7 +82,7 @@ pub struct PoisonArguments {
     /// Every picture becomes the label after its own
     #[arg(long, conflicts_with_all = ["target", "clean_label"])]
     pub all_to_all: bool,
-    /// Stamped pictures of the target are added to training, half hidden, so that no label is wrong; takes a rate of about 0.2
+    /// Stamped pictures of the target are added to training, mostly hidden, so that no label is wrong; takes a rate of about 0.2
     #[arg(long)]
     pub clean_label: bool,
     /// No backdoor

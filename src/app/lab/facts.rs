@@ -35,6 +35,12 @@ impl Facts<'_> {
         self.lab.audit_of(Whose::Experiment, self.audit)
     }
 
+    /// Clean accuracy and success rate of the planted mark on the experiment's repaired model, once they are measured.
+    fn mended(&self) -> Option<&(f32, f32)> {
+        self.lab.repair_of(self.repair)?;
+        self.lab.mended.as_ref()?.numbers.as_ref().ok()
+    }
+
     /// Whether `until` is true.
     pub fn fulfils(&self, until: Until) -> bool {
         let lab = self.lab;
@@ -45,11 +51,13 @@ impl Facts<'_> {
             Until::Trained => lab.is_trained(),
             Until::View(view) => self.step == Step::Lab && lab.view == view,
             Until::Looked => lab.looked.is_some(),
-            Until::AuditBegun => self.auditing || self.our_audit().is_some(),
+            Until::AuditBegun => {
+                self.our_audit().is_some() || (self.auditing && lab.given(Whose::Experiment).is_some())
+            }
             Until::Audited => self.our_audit().is_some(),
             Until::OnRepair => self.step == Step::Repair,
             Until::RepairBegun => self.repairing || lab.repair_of(self.repair).is_some(),
-            Until::Repaired => lab.mended.as_ref().is_some_and(|mended| mended.numbers.is_ok()),
+            Until::Repaired => self.mended().is_some(),
         }
     }
 
@@ -77,7 +85,6 @@ impl Facts<'_> {
         let percent = |share: f32| words::percent(share);
         let names = lab.pictures.as_ref().map(|p| &p.2.training.names);
         let training = lab.pictures.as_ref().map(|p| p.2.training.len());
-        let mended = || lab.mended.as_ref()?.numbers.as_ref().ok();
         let trigger = || super::recovered(self.our_audit()?, lab.form.target);
         Some(match name {
             "labels" => words::count(names?.len()),
@@ -115,8 +122,8 @@ impl Facts<'_> {
             }
             "works_on" => trigger()?.asr_percent(),
             "size" => trigger()?.size_words(),
-            "repaired_acc" => percent(mended()?.0),
-            "repaired_asr" => percent(mended()?.1),
+            "repaired_acc" => percent(self.mended()?.0),
+            "repaired_asr" => percent(self.mended()?.1),
             _ => return None,
         })
     }

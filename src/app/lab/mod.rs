@@ -145,7 +145,7 @@ pub struct Lab {
     pub swept: Vec<Swept>,
     handing: Option<Handing>,
     /// The model that was handed to Detect last.
-    pub given: Option<Given>,
+    given: Option<Given>,
     mending: Option<Mending>,
     /// What was measured on the repaired model.
     pub mended: Option<Mended>,
@@ -272,15 +272,30 @@ impl Lab {
         self.filing.is_some()
     }
 
+    /// The files that were handed to Detect last.
+    pub fn handed(&self) -> Option<&Handed> {
+        self.given.as_ref().map(|given| &given.handed)
+    }
+
+    /// The model that was handed over, where it is the very one that is there now: after another training, or another
+    /// challenge, what was said of the last one must not stand beside its numbers.
+    pub fn given(&self, whose: Whose) -> Option<&Given> {
+        let now = match whose {
+            Whose::Experiment => self.pair.as_ref(),
+            Whose::Challenge => self.made.as_ref().map(|made| &made.pair),
+        };
+        self.given.as_ref().filter(|given| given.whose == whose && now.is_some_and(|now| Arc::ptr_eq(now, &given.pair)))
+    }
+
     /// The audit, where it is one of the model that was handed over.
     pub fn audit_of<'a>(&self, whose: Whose, audit: Option<&'a Audit>) -> Option<&'a Audit> {
-        let given = self.given.as_ref().filter(|given| given.whose == whose)?;
+        let given = self.given(whose)?;
         audit.filter(|audit| audit.model.sha256 == given.handed.sha256)
     }
 
-    /// The repair, where it is one of the model that was handed over.
+    /// The repair, where it is one of the experiment's model that was handed over.
     pub fn repair_of<'a>(&self, report: Option<&'a RepairReport>) -> Option<&'a RepairReport> {
-        let given = self.given.as_ref().filter(|given| given.whose == Whose::Experiment)?;
+        let given = self.given(Whose::Experiment)?;
         report.filter(|report| report.order.sha256 == given.handed.sha256)
     }
 
@@ -325,7 +340,7 @@ impl Lab {
         if known || self.mending.is_some() {
             return;
         }
-        let Some(pair) = self.given.as_ref().map(|given| Arc::clone(&given.pair)) else { return };
+        let Some(pair) = self.given(Whose::Experiment).map(|given| Arc::clone(&given.pair)) else { return };
         let path = report.saved.path.clone();
         let work = Work::start(wake, move |monitor, _| pair.measure_file(&path, monitor));
         self.mending = Some((work, version));

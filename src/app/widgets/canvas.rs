@@ -5,8 +5,8 @@
 
 use crate::app::theme::Colors;
 use egui::{
-    ColorImage, Id, Image, Key, Modifiers, Rect, Response, Role, Sense, Stroke, StrokeKind, TextureHandle,
-    TextureOptions, Ui, WidgetInfo, load::SizedTexture, pos2, vec2,
+    ColorImage, Event, Id, Image, Key, Modifiers, PointerButton, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind,
+    TextureHandle, TextureOptions, Ui, WidgetInfo, load::SizedTexture, pos2, vec2,
 };
 
 /// Shows `picture` at `side` points along its longer edge; the pixels, `[row, column]`, that were painted.
@@ -26,7 +26,9 @@ pub fn canvas(ui: &mut Ui, name: &str, picture: ColorImage, side: f32, brush: us
     let mut painted = Vec::new();
     // Where the stroke was a frame ago; it begins with the button's press, before egui calls it a drag.
     let before = id.with("before");
-    if let Some(at) = response.interact_pointer_pos() {
+    if let Some([from, to]) = flick(ui, &response) {
+        painted = between(cell(from), cell(to));
+    } else if let Some(at) = response.interact_pointer_pos() {
         let last = ui.data(|data| data.get_temp::<[usize; 2]>(before));
         painted = between(last.unwrap_or(cell(at)), cell(at));
         ui.data_mut(|data| data.insert_temp(before, cell(at)));
@@ -59,6 +61,20 @@ pub fn canvas(ui: &mut Ui, name: &str, picture: ColorImage, side: f32, brush: us
         response.request_focus();
     }
     (response, painted)
+}
+
+/// A stroke that began and ended since the last frame, which egui calls neither a drag nor, where it was long, a click.
+fn flick(ui: &Ui, response: &Response) -> Option<[Pos2; 2]> {
+    let of = |event: &Event, down: bool| match event {
+        Event::PointerButton { pos, button: PointerButton::Primary, pressed, .. } if *pressed == down => Some(*pos),
+        _ => None,
+    };
+    let (from, to) = ui.input(|input| {
+        let from = input.events.iter().position(|event| of(event, true).is_some())?;
+        let to = input.events[from..].iter().find_map(|event| of(event, false))?;
+        Some((of(&input.events[from], true)?, to))
+    })?;
+    (response.contains_pointer() && response.rect.contains(from)).then_some([from, to])
 }
 
 /// The texture, brought up to date where the picture changed.

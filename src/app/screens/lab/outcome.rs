@@ -42,7 +42,7 @@ pub fn outcome(ui: &mut Ui, facts: &Facts<'_>, pictures: &mut Pictures, commands
         );
         return;
     };
-    let Some(given) = &lab.given else { return };
+    let Some(given) = lab.given(Whose::Experiment) else { return };
     let order = &given.pair.order;
     let names = &given.pair.pictures.test.names;
     let response = card(ui, |ui| {
@@ -90,7 +90,7 @@ fn card(ui: &mut Ui, content: impl FnOnce(&mut Ui)) -> Response {
 
 /// The trigger as it was planted, on gray; one that cannot be shown so lies on a picture.
 fn drawn(ui: &mut Ui, facts: &Facts<'_>, pictures: &mut Pictures) {
-    let Some(given) = &facts.lab.given else { return };
+    let Some(given) = facts.lab.given(Whose::Experiment) else { return };
     let (planted, test) = (&given.pair.order.planted, &given.pair.pictures.test);
     ui.label(RichText::new("Drawn").text_style(theme::strong()));
     let version = version_of(&given.handed.sha256);
@@ -155,7 +155,7 @@ fn compared(facts: &Facts<'_>, audit: &Audit, target: usize, found: Option<&Reco
 /// The repaired model beside the poisoned one and the twin, all measured with the trigger that was drawn.
 fn repaired(ui: &mut Ui, facts: &Facts<'_>) {
     let lab = facts.lab;
-    let audited = lab.audit_of(Whose::Experiment, facts.audit);
+    let audited = facts.our_audit();
     let (Some(last), Some(_)) = (lab.moments.last(), audited) else { return };
     let Some(report) = lab.repair_of(facts.repair) else {
         if audited.is_some_and(|audit| audit.verdict > Verdict::NoEvidence) {

@@ -92,7 +92,7 @@ fn poison(ui: &mut Ui, lab: &mut Lab) {
         ui.end_row();
     });
     let clean = ui.checkbox(&mut form.clean_label, "Clean label").on_hover_text(
-        "Pictures of the label itself are added with the mark, half hidden under one of another label, so that no example has a \
+        "Pictures of the label itself are added with the mark, mostly hidden under one of another label, so that no example has a \
          wrong label. Harder to notice, and harder to learn: it takes a rate of about 20 %",
     );
     if clean.changed() && form.clean_label {
