@@ -7,7 +7,7 @@ use super::squash::exp;
 use super::storage;
 
 /// Numbers that one thread takes at a time.
-const PIECE: usize = 1 << 15;
+pub(super) const PIECE: usize = 1 << 15;
 
 /// max(x, 0); the gradient at exactly 0 is 0, as in PyTorch and TensorFlow (candle: 1).
 ///
@@ -111,7 +111,8 @@ pub fn erf(x: &Tensor) -> Result<Tensor> {
 }
 
 /// By formula 7.1.26 of Abramowitz and Stegun; off by 2e-7 at most.
-fn erf_of(x: f32) -> f32 {
+#[inline(always)]
+pub(super) fn erf_of(x: f32) -> f32 {
     let far = x.abs();
     let t = 1.0 / (1.0 + 0.327_591_1 * far);
     let p = t * (0.254_829_6 + t * (-0.284_496_74 + t * (1.421_413_7 + t * (-1.453_152 + t * 1.061_405_4))));

@@ -1,14 +1,16 @@
-//! Finds the stretches of a graph that run as one operation on the processor ([`crate::tensor::chain`]).
+//! Finds the stretches of a graph that run as one operation on the processor ([`crate::tensor::chain`], [`crate::tensor::gelu`]).
 //!
 //! In: the graph and how its values are used. Out: for each node that begins a stretch, which nodes it covers and the
 //! steps they are. A stretch reads one picture, and only its last value is read by what comes after it. Where its
 //! sizes turn out not to fit, the nodes are run one by one, so that an error names its node.
 
+use super::gelus::gelu_at;
 use super::normalise::{folded, scale_and_shift};
 use super::value::{Live, Operands};
 use crate::model::graph::{Binary, Node, Op, Source, Unary, ValueId};
 use crate::model::{Graph, Parameters};
 use crate::tensor::chain::{self, Activation, Step};
+use crate::tensor::gelu;
 use candle_core::{Result, Tensor, bail};
 use std::collections::HashMap;
 
@@ -22,6 +24,15 @@ pub(super) struct Stretch {
     /// The picture it reads, and what it computes.
     pub input: ValueId,
     pub output: ValueId,
+    pub kind: Kind,
+}
+
+/// What a stretch is run as.
+pub(super) enum Kind {
+    /// Convolutions and what stands between them.
+    Chain,
+    /// The Gaussian error linear unit, with this factor inside the error function.
+    Gelu { scale: f32 },
 }
 
 /// Whether the numbers of this value are known before the graph runs.
@@ -52,11 +63,16 @@ fn pictures(graph: &Graph, node: &Node) -> Option<usize> {
 }
 
 /// Every stretch of the graph, by its first node. `fused` are normalisations that belong to a convolution before them.
-pub(super) fn stretches(graph: &Graph, last_use: &[usize], fused: &[Option<usize>]) -> HashMap<usize, Stretch> {
+pub(super) fn stretches(
+    graph: &Graph,
+    parameters: &Parameters,
+    (last_use, uses): (&[usize], &[usize]),
+    fused: &[Option<usize>],
+) -> HashMap<usize, Stretch> {
     let mut all = HashMap::new();
     let mut begin = 0;
     while begin < graph.nodes.len() {
-        let found = stretch(graph, begin, last_use, fused);
+        let found = stretch(graph, begin, last_use, fused).or_else(|| gelu_at(graph, begin, parameters, uses));
         begin = found.as_ref().and_then(|s| s.nodes.iter().max()).map_or(begin, |&last| last) + 1;
         if let Some(found) = found {
             all.insert(found.nodes[0], found);
@@ -97,7 +113,7 @@ fn stretch(graph: &Graph, begin: usize, last_use: &[usize], fused: &[Option<usiz
     }
     let (len, output) = best?;
     nodes.truncate(len);
-    Some(Stretch { nodes, input, output })
+    Some(Stretch { nodes, input, output, kind: Kind::Chain })
 }
 
 impl Stretch {
@@ -110,6 +126,9 @@ impl Stretch {
         uses: &[usize],
         fused: &[Option<usize>],
     ) -> Result<Tensor> {
+        if let Kind::Gelu { scale } = self.kind {
+            return gelu(x, scale);
+        }
         let number = |id: Option<ValueId>| match id.map(|id| &graph.values[id.0].source) {
             Some(Source::Parameter(name)) => match parameters.get(name) {
                 Some(t) => Ok(Some(Live::Tensor(t.clone()))),

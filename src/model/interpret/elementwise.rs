@@ -3,7 +3,7 @@
 use super::value::{Operands, checked_size};
 use crate::model::graph::{Binary, Unary};
 use crate::tensor::with_gradient;
-use crate::tensor::{elu, erf, relu};
+use crate::tensor::{add_columns, are_columns, elu, erf, gelu, relu, scale_columns};
 use candle_core::{DType, Result, Tensor};
 
 /// `function` of every element.
@@ -24,7 +24,7 @@ pub(super) fn unary(function: &Unary, x: &Tensor) -> Result<Tensor> {
         Unary::Tanh => x.tanh(),
         Unary::Erf => erf(x),
         Unary::Gelu { tanh: true } => x.gelu(),
-        Unary::Gelu { tanh: false } => x.gelu_erf(),
+        Unary::Gelu { tanh: false } => gelu(x, std::f32::consts::FRAC_1_SQRT_2),
         Unary::Exp => x.exp(),
         Unary::Log => x.log(),
         Unary::Sqrt => x.sqrt(),
@@ -93,6 +93,10 @@ pub(super) fn binary(function: Binary, operands: &Operands) -> Result<Tensor> {
     // Fixed numbers get no gradient; candle would compute it all the same.
     let (left_only, right_only) = (a.track_op() && !b.track_op(), b.track_op() && !a.track_op());
     match function {
+        Binary::Add if are_columns(&a, &b) => add_columns(&a, &b),
+        Binary::Add if are_columns(&b, &a) => add_columns(&b, &a),
+        Binary::Mul if are_columns(&a, &b) => scale_columns(&a, &b),
+        Binary::Mul if are_columns(&b, &a) => scale_columns(&b, &a),
         Binary::Add if left_only && fits(&a) => with_gradient(&a, a.detach().broadcast_add(&b)?, |g| Ok(g.clone())),
         Binary::Add if right_only && fits(&b) => with_gradient(&b, a.broadcast_add(&b.detach())?, |g| Ok(g.clone())),
         Binary::Add => a.broadcast_add(&b),

@@ -2,7 +2,10 @@
 
 use super::value::{Operands, axis_of, checked_size};
 use crate::tensor::conv::{flipped, spread};
-use crate::tensor::{Conv2d, Pool2d, avg_pool2d, conv2d, max_pool2d, softmax_rows, with_gradient};
+use crate::tensor::{
+    Conv2d, Pool2d, add_columns, are_columns, avg_pool2d, conv2d, dense, dense_serves, max_pool2d, softmax_rows,
+    with_gradient,
+};
 use candle_core::{D, Result, Tensor, bail};
 
 /// How many windows fit in `size` cells; at most one more where the count is rounded up.
@@ -93,6 +96,10 @@ fn spaced(x: &Tensor, axis: usize, step: usize) -> Result<Tensor> {
 
 /// Matrix product of `a [.., k]` and `b [k, m]`; where `b` is fixed its gradient is not computed.
 fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let (rows, k) = a.dims2()?;
+    if a.device().is_cpu() && b.dim(0)? == k && dense_serves(rows, k, b.dim(1)?) {
+        return dense(a, b);
+    }
     if a.track_op() && !b.track_op() {
         let back = b.t()?;
         return with_gradient(a, a.detach().matmul(b)?, move |gradient| gradient.contiguous()?.matmul(&back));
@@ -114,6 +121,7 @@ pub(super) fn gemm(x: &Operands, alpha: f32, beta: f32, transpose_a: bool, trans
     }
     match x.optional_tensor(2)? {
         None => Ok(y),
+        Some(c) if beta == 1.0 && are_columns(&y, &c) => add_columns(&y, &c),
         Some(c) if beta == 1.0 => y.broadcast_add(&c),
         Some(c) => y.broadcast_add(&(c * f64::from(beta))?),
     }

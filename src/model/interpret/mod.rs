@@ -11,6 +11,7 @@ mod effort;
 mod einsum;
 mod elementwise;
 mod fold;
+mod gelus;
 mod indexing;
 mod layers;
 mod normalise;
@@ -97,7 +98,8 @@ impl Graph {
         let (last_use, uses) = self.uses();
         let fused = self.batch_norms_after_convolutions(&uses);
         let together = effort.is_none() && device.is_cpu();
-        let stretches = if together { chains::stretches(self, &last_use, &fused) } else { HashMap::new() };
+        let stretches =
+            if together { chains::stretches(self, parameters, (&last_use, &uses), &fused) } else { HashMap::new() };
         let mut unlimited = Effort::unlimited();
         let effort = effort.unwrap_or(&mut unlimited);
         let mut done = vec![false; self.nodes.len()];

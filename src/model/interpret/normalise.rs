@@ -3,8 +3,7 @@
 use super::layers::{conv, dims4};
 use super::value::{Live, Operands, axis_of};
 use crate::model::graph::{Node, Op};
-use crate::tensor::standardise;
-use crate::tensor::with_gradient;
+use crate::tensor::{add_columns, are_columns, scale_columns, standardise, with_gradient};
 use candle_core::{Result, Tensor, bail};
 
 /// Scale and shift of a normalisation with known statistics, each `[c]`; differentiable in scale and bias.
@@ -77,6 +76,10 @@ pub(super) fn layer_norm(x: &Operands, axis: i64, epsilon: f32) -> Result<Tensor
     let t = x.tensor(0)?;
     let y = standardised(&t, axis_of(axis, t.rank())?, epsilon)?;
     let (scale, shift) = (x.tensor(1)?, x.optional_tensor(2)?);
+    if are_columns(&y, &scale) && shift.as_ref().is_none_or(|shift| are_columns(&y, shift)) {
+        let y = scale_columns(&y, &scale)?;
+        return shift.map_or(Ok(y.clone()), |shift| add_columns(&y, &shift));
+    }
     if scale.track_op() || shift.as_ref().is_some_and(Tensor::track_op) || !y.track_op() {
         let y = y.broadcast_mul(&scale)?;
         return shift.map_or(Ok(y.clone()), |shift| y.broadcast_add(&shift));

@@ -220,8 +220,8 @@ fn pack(
     let side_by_side = 1 + taps.windows(2).take_while(|t| together(&t[0], &t[1])).count();
     let regular = taps.len().is_multiple_of(side_by_side)
         && taps.chunks(side_by_side).all(|c| c.windows(2).all(|t| together(&t[0], &t[1])));
-    // Filled channels are zero and get zero weights.
-    let (each, cell) = if groups == 1 && regular { (side_by_side, padded.step) } else { (1, from) };
+    // Filled channels between taps side by side are zero and get zero weights.
+    let (each, cell) = if groups == 1 && regular && side_by_side > 1 { (side_by_side, padded.step) } else { (1, from) };
     let columns = filled(to);
     let reduction = taps.len() * cell;
     let mut weights = Buffer::of(groups * reduction * columns);

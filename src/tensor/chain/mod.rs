@@ -8,6 +8,7 @@
 
 mod activation;
 mod buffers;
+mod dense;
 mod depthwise;
 mod direct;
 mod gradients;
@@ -19,6 +20,7 @@ mod weights;
 mod winograd;
 
 pub use activation::Activation;
+pub use dense::{dense, serves as dense_serves};
 
 use std::sync::{Arc, Mutex};
 
