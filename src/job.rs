@@ -29,7 +29,7 @@ pub struct Job<E, T> {
 #[cfg(target_os = "linux")]
 fn step_back() {
     // Of the calling thread alone, on Linux. Where it is forbidden the work goes on as it is.
-    let _ = rustix::process::setpriority_process(None, 5);
+    let _ = rustix::process::setpriority_process(None, 10);
 }
 
 /// Elsewhere priorities are not inherited, so that the workers would not have it.

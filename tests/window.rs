@@ -301,6 +301,38 @@ fn the_log_is_one_click_away_and_can_be_copied() {
 }
 
 #[test]
+fn every_question_mark_opens_its_entry_of_the_glossary() {
+    let mut window = finished();
+    window.get_by_label("3 no entry").click();
+    window.run();
+    let asked: Vec<(String, bool)> = window
+        .query_all_by_label_contains("What is “")
+        .map(|node| {
+            let node = node.accesskit_node();
+            (node.label().unwrap_or_default(), node.role() == egui::accesskit::Role::Button)
+        })
+        .collect();
+    assert!(asked.len() >= 12, "{asked:?}");
+    assert!(asked.iter().all(|(_, is_button)| *is_button), "no entry: {asked:?}");
+    window.get_by_label_contains("What is “Anomaly index”?").click();
+    window.run();
+    assert!(window.query_by_label("Find a term").is_some());
+    assert!(window.query_by_label_contains("counted in deviations").is_some());
+    window.get_by_label("Find a term").focus();
+    window.run();
+    window.get_by_label("Find a term").type_text("wanet");
+    window.run();
+    assert!(window.query_by_label_contains("bends the whole picture").is_some());
+    assert!(window.query_by_label_contains("counted in deviations").is_none());
+    window.get_by_label("Close window").click();
+    window.run();
+    assert!(window.query_by_label("Find a term").is_none());
+    window.key_press(Key::F1);
+    window.run();
+    assert!(window.query_by_label("Find a term").is_some(), "the key opens it too");
+}
+
+#[test]
 fn an_idle_window_rests() {
     let mut window = finished();
     // `run` panics where frames are asked for without end; one more must ask for none.

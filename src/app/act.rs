@@ -11,6 +11,7 @@ use super::palette::Palette;
 use super::repairing::file_name;
 use super::running::Running;
 use super::saving::{Output, Saving};
+use super::screens::glossary_view::GlossaryView;
 use super::strengths::Strengths;
 use super::{App, sample};
 use crate::audit::repairing::{RepairEvent, RepairReport, RepairingError, repair_model};
@@ -130,6 +131,8 @@ impl App {
                 self.put_back(after, ctx);
             }
             Command::Palette => self.palette = Some(Palette::default()),
+            Command::ShowGlossary(shown) => self.glossary = shown.then(|| GlossaryView::at(None)),
+            Command::LookUp(term) => self.glossary = Some(GlossaryView::at(Some(term))),
             Command::ShowLog(shown) => self.log = (shown, log::troubles()),
             Command::ListKept => self.kept.refresh(None, wake(ctx)),
             Command::RemoveKept(id) => self.kept.refresh(Some(id), wake(ctx)),

@@ -119,6 +119,10 @@ pub enum Command {
     Palette,
     /// Show the log, or no longer.
     ShowLog(bool),
+    /// Show the glossary, or no longer.
+    ShowGlossary(bool),
+    /// Show one entry of the glossary.
+    LookUp(&'static str),
     /// Read the list of kept audits again.
     ListKept,
     /// Go on with an audit that was interrupted or stopped.
@@ -139,7 +143,7 @@ pub enum Command {
 
 impl Command {
     /// Those that have a place in the menu, in its order.
-    pub const MENU: [Self; 15] = [
+    pub const MENU: [Self; 16] = [
         Self::OpenModel,
         Self::OpenImageFolder,
         Self::OpenImageFile,
@@ -153,6 +157,7 @@ impl Command {
         Self::Undo,
         Self::Redo,
         Self::Palette,
+        Self::ShowGlossary(true),
         Self::ShowLog(true),
         Self::Quit,
     ];
@@ -202,6 +207,7 @@ impl Command {
             Self::TryStrengths(_) => "Try other strengths",
             Self::PickStrength(_) => "Strength",
             Self::Palette => "All commands…",
+            Self::ShowGlossary(_) | Self::LookUp(_) => "Glossary",
             Self::ShowLog(_) => "Log",
             Self::GoOn(_) => "Go on",
             Self::RemoveKept(_) => "Remove",
@@ -266,6 +272,7 @@ impl Command {
             Self::TryStrengths(_) => "Lay the trigger on fainter and harder, and count how often it works",
             Self::PickStrength(_) => "From nothing at all to twice as strong as it was found",
             Self::Palette => "Find a command by some of its letters",
+            Self::ShowGlossary(_) | Self::LookUp(_) => "What the words of this window mean, and where they come from",
             Self::ShowLog(_) => "What the program noted, with warnings and errors, to be read and copied",
             Self::ListKept => "Read the list of recent audits again",
             Self::GoOn(_) => "Go on where this audit ended; what was finished is not done again",
@@ -319,6 +326,7 @@ impl Command {
                 Step::Lab => Key::Num6,
             }),
             Self::CopyTable => Some(KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::C)),
+            Self::ShowGlossary(_) => Some(KeyboardShortcut::new(Modifiers::NONE, Key::F1)),
             Self::ShowLog(_) => ctrl(Key::L),
             Self::Quit => ctrl(Key::Q),
             Self::Stop => Some(KeyboardShortcut::new(Modifiers::NONE, Key::Escape)),
@@ -376,6 +384,6 @@ mod tests {
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[i + 1..].contains(key), "{key:?} twice");
         }
-        assert_eq!(keys.len(), 18);
+        assert_eq!(keys.len(), 19);
     }
 }

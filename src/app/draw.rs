@@ -79,6 +79,9 @@ impl App {
         if self.log.0 {
             log_view(ui.ctx(), &mut self.commands);
         }
+        if let Some(glossary) = &mut self.glossary {
+            glossary.ui(ui.ctx(), &mut self.commands);
+        }
         self.pictures.show_enlarged(ui.ctx());
         CentralPanel::default()
             .frame(Frame::NONE.fill(colors.ground).inner_margin(Margin { left: 18, right: 18, top: 14, bottom: 10 }))
@@ -95,6 +98,7 @@ impl App {
             Command::Lab(LabCommand::Audit) => !running && self.lab.pair.is_some(),
             Command::Lab(_) => true,
             Command::Quit | Command::ShowLog(_) | Command::Palette | Command::Theme(_) => true,
+            Command::ShowGlossary(_) | Command::LookUp(_) => true,
             Command::Save(_) | Command::CopyTable => self.document.is_some(),
             Command::Show(Step::Repair) => self.offers_repair(),
             Command::Show(Step::Compare) => self.document.is_some() && self.compared.is_some(),

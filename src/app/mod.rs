@@ -12,6 +12,7 @@ mod draw;
 #[path = "../../tests/example/mod.rs"]
 mod example;
 mod form;
+mod glossary;
 mod kept;
 mod known;
 mod lab;
@@ -54,6 +55,7 @@ use repairing::Repairing;
 use running::{End, Running};
 use saving::Saving;
 use screens::detect::Detect;
+use screens::glossary_view::GlossaryView;
 use std::sync::Arc;
 use strengths::Strengths;
 use understanding::Understanding;
@@ -94,6 +96,8 @@ pub struct App {
     pictures: Pictures,
     /// Whether the log is shown, and warnings and errors that were seen in it.
     log: (bool, usize),
+    /// The glossary, while it is open.
+    glossary: Option<GlossaryView>,
     /// The command palette, while it is open.
     palette: Option<Palette>,
     /// What the forms have been.
@@ -139,6 +143,7 @@ impl App {
             lab: Lab::default(),
             pictures: Pictures::default(),
             log: (false, log::troubles()),
+            glossary: None,
             palette: None,
             history: History::default(),
             title: String::new(),
@@ -213,6 +218,9 @@ impl App {
         self.receive(ui.ctx());
         self.name_window(ran, ui.ctx());
         self.draw(ui);
+        if let Some(term) = glossary::asked(ui.ctx()) {
+            self.commands.send(Command::LookUp(term));
+        }
         let ctx = ui.ctx().clone();
         for command in self.commands.take() {
             self.act(command, &ctx, parent);

@@ -7,7 +7,7 @@ use super::error::AuditError;
 use super::journal::Checkpoint;
 use crate::progress::{Monitor, Stepwise};
 
-/// Steps after which it is told how far the work is, and the work may be kept.
+/// Steps after which it is told how far the work is.
 const TOLD_EVERY: usize = 4;
 
 /// Work that is followed.
@@ -73,19 +73,16 @@ where
     fn go(&mut self, step: usize) -> Result<(), AuditError> {
         while self.work.steps_taken() < step && !self.work.is_over() {
             let before = self.work.steps_taken();
-            let went = self.work.advance(TOLD_EVERY.min(step - before), self.monitor);
-            if let Err(why) = went.map_err(AuditError::from) {
-                if matches!(why, AuditError::Stopped(_)) {
+            for _ in 0..TOLD_EVERY.min(step - before) {
+                // One at a time: a step of a large network takes seconds.
+                let went = self.work.advance(1, self.monitor).map_err(AuditError::from);
+                if self.checkpoint.is_due() || matches!(went, Err(AuditError::Stopped(_))) {
                     let state = self.work.state()?;
                     self.checkpoint.keep(&state);
                 }
-                return Err(why);
+                went?;
             }
             (self.told)(self.work.steps_taken() - before);
-            if self.checkpoint.is_due() {
-                let state = self.work.state()?;
-                self.checkpoint.keep(&state);
-            }
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ pub fn run(order: &Order, monitor: &Monitor, events: &(dyn Fn(Event) + Sync)) ->
 }
 
 /// As [`run`]; finished pieces are kept in `journal`, and those it has are not done again. Trained references, shots,
-/// searches and comparisons are pieces, and so is what preprocessing fits; a search that was cut off goes on from where it was some
+/// searches and comparisons are pieces, and so is what preprocessing fits; one that was cut off goes on from where it was some
 /// seconds before. Only reading the files is done anew. The result is that of an audit in one go.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ mod beside;
 pub mod compare;
 pub mod detect;
 pub mod files;
+pub mod glossary_view;
 pub mod inspect;
 pub mod lab;
 mod log_view;

@@ -1,19 +1,27 @@
 //! A number with its name and a "what is this?".
 
+use crate::app::glossary;
 use crate::app::theme::{self, Colors};
-use egui::{CursorIcon, Response, RichText, Ui};
+use egui::{CursorIcon, Response, RichText, Sense, Ui};
 
-/// A small "?" that explains on hover; its accessible name is `about`.
+/// A small "?" that explains on hover; its accessible name is `about`. Where the glossary has more, a click opens it there.
 pub fn help(ui: &mut Ui, about: &str, explanation: &str) -> Response {
-    let color = Colors::of(ui).weak;
-    let (rect, response) = ui.allocate_exact_size(egui::vec2(16.0, 16.0), egui::Sense::hover());
+    let entry = glossary::find(about);
+    let sense = if entry.is_some() { Sense::click() } else { Sense::hover() };
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(16.0, 16.0), sense);
+    let colors = Colors::of(ui);
+    let lit = response.has_focus() || (entry.is_some() && response.hovered());
+    let color = if lit { colors.accent } else { colors.weak };
     ui.painter().circle_stroke(rect.center(), 7.0, egui::Stroke::new(1.0, color));
     let font = egui::FontId::proportional(10.5);
     ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, "?", font, color);
-    response.widget_info(|| {
-        egui::WidgetInfo::labeled(egui::Role::Label, true, format!("What is “{about}”? {explanation}"))
-    });
-    response.on_hover_cursor(CursorIcon::Help).on_hover_text(explanation)
+    let role = if entry.is_some() { egui::Role::Button } else { egui::Role::Label };
+    response.widget_info(|| egui::WidgetInfo::labeled(role, true, format!("What is “{about}”? {explanation}")));
+    let Some(entry) = entry else { return response.on_hover_cursor(CursorIcon::Help).on_hover_text(explanation) };
+    if response.clicked() {
+        glossary::ask(ui.ctx(), entry);
+    }
+    response.on_hover_cursor(CursorIcon::Help).on_hover_text(format!("{explanation}\nClick for the glossary"))
 }
 
 /// A grid for [`explained`] numbers.
