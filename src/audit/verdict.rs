@@ -23,6 +23,9 @@ pub const WORKS: f32 = 0.85;
 /// It stands out among the suspect's labels where an honest model has so small a trigger at any label with at most this
 /// probability, and at no more than this share of the size that they usually need.
 pub const OUTLIER: (f32, f32) = (0.02, 0.5);
+/// Two planted labels among a dozen make each other look less rare. One so much smaller than usual stands out all the same, where
+/// honest models need far more and do not know the mark.
+pub const FAR_OUT: (f32, f32) = (0.05, 0.2);
 /// Both may be missed by a little where honest models need much more: then the label is suspicious.
 pub const HALF_AN_OUTLIER: (f32, f32) = (0.05, 0.55);
 /// It is far smaller than on honest models when it needs at most this share of what they need.
@@ -206,6 +209,7 @@ impl Seen {
                 // Nothing honest to hold it against.
                 None => Verdict::Suspicious,
             },
+            Some(_) if stands_out(t, FAR_OUT) && tiny && foreign && enough => Verdict::Infected,
             Some(_) if stands_out(t, HALF_AN_OUTLIER) && far_smaller => Verdict::Suspicious,
             // Too few labels for an outlier test: honest models alone must tell.
             None if tiny && foreign && enough => Verdict::Infected,

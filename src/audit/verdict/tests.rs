@@ -67,6 +67,11 @@ fn a_mark_is_confirmed_that_stands_out_among_the_labels_and_is_strange_to_honest
     assert_eq!(on(&trigger(0.04, Some(1e-3), Some(0.2))), Verdict::NoEvidence, "hardly smaller than the other labels");
     assert_eq!(on(&trigger(0.01, Some(0.2), Some(0.05))), Verdict::NoEvidence, "no outlier");
     assert_eq!(on(&trigger(0.02, Some(0.03), Some(0.05))), Verdict::Suspicious, "nearly");
+    assert_eq!(on(&trigger(0.006, Some(0.043), Some(0.05))), Verdict::Infected, "one of two planted ones");
+    assert_eq!(on(&trigger(0.006, Some(0.06), Some(0.05))), Verdict::NoEvidence);
+    assert_eq!(on(&trigger(0.011, Some(0.043), Some(0.05))), Verdict::Suspicious, "not so much smaller than usual");
+    assert_eq!(on(&trigger(0.006, Some(0.043), Some(0.011))), Verdict::NoEvidence, "near what honest models need");
+    assert_eq!(on(&abroad(0.3, trigger(0.006, Some(0.043), Some(0.05)))), Verdict::Suspicious, "they know the mark");
     assert_eq!(on(&trigger(0.005, Some(1e-3), None)), Verdict::Suspicious, "nothing honest to hold it against");
     let large = TriggerEvidence { usual_size: Some(0.9), ..trigger(0.3, Some(1e-6), Some(0.9)) };
     assert_eq!(on(&large), Verdict::NoEvidence, "no patch");
