@@ -37,6 +37,10 @@ picture 4-why
 click "${POISDETC_DRIVE_LABEL:-Trigger of label}"
 wait_for "Recovered trigger" 20
 picture 5-inspect
+click "What is “Works on”"
+wait_for "Find a term" 20
+picture 5-glossary
+click "Close window"
 click "Try other strengths"
 wait_for "Strength of the trigger" 120
 picture 5-strengths
