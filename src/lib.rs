@@ -60,6 +60,7 @@ pub mod detect;
 pub mod images;
 pub mod job;
 pub mod model;
+mod one_line;
 pub mod poison;
 pub mod progress;
 pub mod repair;

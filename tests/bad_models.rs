@@ -5,8 +5,10 @@ mod made;
 
 use candle_core::{Device, Tensor};
 use made::*;
+use poisdetc::images::{self, Wanted};
 use poisdetc::model::onnx::messages::*;
 use poisdetc::model::{Classifier, ModelError, Preprocessing, open};
+use poisdetc::progress::Monitor;
 use prost::Message;
 use std::path::Path;
 
@@ -283,4 +285,20 @@ fn a_preprocessing_that_does_not_fit_is_refused() {
     let classifier = Classifier::new(&model, Preprocessing::unit([8, 8], 3), &Device::Cpu).unwrap();
     let wrong = Tensor::zeros((1, 3, 9, 9), candle_core::DType::F32, &Device::Cpu).unwrap();
     assert!(classifier.logits(&wrong).unwrap_err().to_string().contains("[1, 3, 9, 9]"));
+}
+
+/// Everything that a fuzzer found (fuzz/run.sh), once it is mended.
+#[test]
+fn what_fuzzing_found_gets_one_sentence() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fuzzed");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 2);
+    for file in files {
+        let said = if file.extension().is_some_and(|ending| ending == "npz") {
+            images::open(&file, &Wanted::default(), &Monitor::silent()).unwrap_err().to_string()
+        } else {
+            open(&file).unwrap_err().to_string()
+        };
+        assert!(!said.contains(char::is_control), "{said:?}");
+    }
 }

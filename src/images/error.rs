@@ -1,5 +1,6 @@
 //! What can be wrong with a set of images, each a sentence a person can act on.
 
+use crate::one_line::one_line;
 use std::path::{Path, PathBuf};
 
 /// Why images could not be used.
@@ -16,7 +17,8 @@ pub enum ImageError {
     },
     /// Not a source of images we know.
     #[error(
-        "{path} holds no images that can be opened: {why}. Give a folder with one sub-folder a label, an .npz, MNIST or CIFAR files, or a folder with a CSV of path and label"
+        "{path} holds no images that can be opened: {}. Give a folder with one sub-folder a label, an .npz, MNIST or CIFAR files, or a folder with a CSV of path and label",
+        one_line(.why)
     )]
     NotImages {
         /// The file or folder.
@@ -25,7 +27,7 @@ pub enum ImageError {
         why: String,
     },
     /// A known kind of file, but broken or cut off.
-    #[error("{path} is damaged: {why}")]
+    #[error("{path} is damaged: {}", one_line(.why))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -33,7 +35,7 @@ pub enum ImageError {
         why: String,
     },
     /// Images and model do not belong together.
-    #[error("{0}")]
+    #[error("{}", one_line(.0))]
     Mismatch(String),
     /// The model fails on the images.
     #[error(transparent)]

@@ -1,5 +1,6 @@
 //! What can be wrong with a model file, each a sentence a person can act on.
 
+use crate::one_line::one_line;
 use std::path::PathBuf;
 
 /// A file of another program that holds a model, or its weights.
@@ -28,7 +29,7 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// Not a kind of file we know.
-    #[error("{path} is not a model file that can be opened: {why}. Open an .onnx file, or a Keras .h5 or .keras file")]
+    #[error("{path} is not a model file that can be opened: {}. Open an .onnx file, or a Keras .h5 or .keras file", one_line(.why))]
     NotAModel {
         /// The file.
         path: PathBuf,
@@ -42,7 +43,7 @@ pub enum ModelError {
     )]
     Foreign(Box<Foreign>),
     /// A known kind of file, but broken or cut off.
-    #[error("{path} is damaged: {why}. Get the file again from its source")]
+    #[error("{path} is damaged: {}. Get the file again from its source", one_line(.why))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -50,14 +51,15 @@ pub enum ModelError {
         why: String,
     },
     /// Operators the graph needs and we do not have; named before anything runs.
-    #[error("this model uses operators that are not supported yet: {}", .0.join(", "))]
+    #[error("this model uses operators that are not supported yet: {}", one_line(&.0.join(", ")))]
     Unsupported(Vec<String>),
     /// The graph is not an image classifier.
-    #[error("this model is not an image classifier: {0}")]
+    #[error("this model is not an image classifier: {}", one_line(.0))]
     NotAClassifier(String),
     /// The numbers in the file cannot be right.
     #[error(
-        "parameter \"{parameter}\" of this model holds {what}; the model cannot give meaningful answers and was not examined"
+        "parameter \"{}\" of this model holds {what}; the model cannot give meaningful answers and was not examined",
+        one_line(.parameter)
     )]
     BadNumbers {
         /// Name of the parameter.
@@ -69,10 +71,10 @@ pub enum ModelError {
     #[error("this preprocessing does not fit the model: {0}")]
     Preprocessing(String),
     /// A repair that does not fit the model.
-    #[error("this change does not fit the model: {0}")]
+    #[error("this change does not fit the model: {}", one_line(.0))]
     Change(String),
     /// The graph failed at a node.
-    #[error("the model failed at node \"{node}\" ({op}): {why}")]
+    #[error("the model failed at node \"{}\" ({}): {}", one_line(.node), one_line(.op), one_line(.why))]
     Node {
         /// The node's name, or its position.
         node: String,
