@@ -23,6 +23,9 @@ pub const WORKS: f32 = 0.85;
 /// It stands out among the suspect's labels where an honest model has so small a trigger at any label with at most this
 /// probability, and at no more than this share of the size that they usually need.
 pub const OUTLIER: (f32, f32) = (0.02, 0.5);
+/// What needs more than this share of the usual size must be far smaller than on honest models and mean nothing to them; below it
+/// one of both is enough. An honest MNIST model (`zn/026`) had p 0.016 at 0.42 of the usual size, 0.55 of what honest models need.
+pub const CLEARLY_SMALLER: f32 = 0.25;
 /// Two planted labels among a dozen make each other look less rare. One so much smaller than usual stands out all the same, where
 /// honest models need far more and do not know the mark.
 pub const FAR_OUT: (f32, f32) = (0.05, 0.2);
@@ -203,7 +206,10 @@ impl Seen {
         match t.p_value {
             _ if t.size > LARGEST_PATCH => Verdict::NoEvidence,
             Some(_) if stands_out(t, OUTLIER) => match share {
-                Some(_) if (far_smaller || foreign) && enough => Verdict::Infected,
+                Some(_) if far_smaller && foreign && enough => Verdict::Infected,
+                Some(_) if stands_out(t, (OUTLIER.0, CLEARLY_SMALLER)) && (far_smaller || foreign) && enough => {
+                    Verdict::Infected
+                }
                 Some(_) if far_smaller || foreign => Verdict::Suspicious,
                 Some(_) => Verdict::NoEvidence,
                 // Nothing honest to hold it against.
