@@ -1,13 +1,10 @@
 //! Activations whose gradient candle gets wrong or slow.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 
+use super::each::{each, each2, each3};
 use super::squash::exp;
 use super::storage;
-
-/// Numbers that one thread takes at a time.
-pub(super) const PIECE: usize = 1 << 15;
 
 /// max(x, 0); the gradient at exactly 0 is 0, as in PyTorch and TensorFlow (candle: 1).
 ///
@@ -29,25 +26,14 @@ impl CustomOp1 for Relu {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = storage::slice(x, layout)?;
-        let mut out = vec![0.0; x.len()];
-        out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(out, x)| {
-            // Written this way round a NaN stays one.
-            out.iter_mut().zip(x).for_each(|(out, &x)| *out = if x <= 0.0 { 0.0 } else { x });
-        });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        // Written this way round a NaN stays one.
+        let y = each(storage::slice(x, layout)?, |x| if x <= 0.0 { 0.0 } else { x });
+        Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
     fn bwd(&self, x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let gradient = storage::read2(&grad.contiguous()?, y, |grad, y| {
-            let mut out = vec![0.0; y.len()];
-            out.par_chunks_mut(PIECE).zip(y.par_chunks(PIECE)).zip(grad.par_chunks(PIECE)).for_each(
-                |((out, y), grad)| {
-                    out.iter_mut().zip(y).zip(grad).for_each(|((out, &y), &g)| *out = if y > 0.0 { g } else { 0.0 });
-                },
-            );
-            out
-        })?;
+        let gradient =
+            storage::read2(&grad.contiguous()?, y, |grad, y| each2(y, grad, |y, g| if y > 0.0 { g } else { 0.0 }))?;
         Ok(Some(Tensor::from_vec(gradient, x.shape(), x.device())?))
     }
 }
@@ -71,32 +57,21 @@ impl CustomOp1 for Elu {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = storage::slice(x, layout)?;
         let alpha = self.alpha;
-        let mut out = vec![0.0; x.len()];
-        out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(out, x)| {
-            for (out, &x) in out.iter_mut().zip(x) {
-                let below = alpha * (exp(x.min(0.0)) - 1.0);
-                // Written this way round a NaN stays one.
-                *out = if x <= 0.0 { below } else { x };
-            }
+        let y = each(storage::slice(x, layout)?, |x| {
+            let below = alpha * (exp(x.min(0.0)) - 1.0);
+            // Written this way round a NaN stays one.
+            if x <= 0.0 { below } else { x }
         });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
     fn bwd(&self, x: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let alpha = self.alpha;
         let x_here = x.contiguous()?;
         let gradient = storage::read3(&grad.contiguous()?, &x_here, y, |grad, x, y| {
-            let mut out = vec![0.0; y.len()];
-            let inputs = x.par_chunks(PIECE).zip(y.par_chunks(PIECE)).zip(grad.par_chunks(PIECE));
-            out.par_chunks_mut(PIECE).zip(inputs).for_each(|(out, ((x, y), grad))| {
-                for (((out, &x), &y), &g) in out.iter_mut().zip(x).zip(y).zip(grad) {
-                    // Below zero the slope is alpha * e^x = y + alpha.
-                    *out = if x > 0.0 { g } else { g * (y + alpha) };
-                }
-            });
-            out
+            // Below zero the slope is alpha * e^x = y + alpha.
+            each3(x, y, grad, |x, y, g| if x > 0.0 { g } else { g * (y + alpha) })
         })?;
         Ok(Some(Tensor::from_vec(gradient, x.shape(), x.device())?))
     }
@@ -127,24 +102,12 @@ impl CustomOp1 for Erf {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = storage::slice(x, layout)?;
-        let mut out = vec![0.0; x.len()];
-        out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(out, x)| {
-            out.iter_mut().zip(x).for_each(|(out, &x)| *out = erf_of(x));
-        });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        Ok((CpuStorage::F32(each(storage::slice(x, layout)?, erf_of)), layout.shape().clone()))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let gradient = storage::read2(&x.contiguous()?, &grad.contiguous()?, |x, grad| {
-            let mut out = vec![0.0; x.len()];
-            out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE).zip(grad.par_chunks(PIECE))).for_each(
-                |(out, (x, grad))| {
-                    let inputs = out.iter_mut().zip(x.iter().zip(grad));
-                    inputs.for_each(|(out, (&x, g))| *out = g * std::f32::consts::FRAC_2_SQRT_PI * exp(-x * x));
-                },
-            );
-            out
+            each2(x, grad, |x, g| g * std::f32::consts::FRAC_2_SQRT_PI * exp(-x * x))
         })?;
         Ok(Some(Tensor::from_vec(gradient, x.shape(), x.device())?))
     }

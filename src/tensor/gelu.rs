@@ -1,11 +1,11 @@
 //! The Gaussian error linear unit (Hendrycks and Gimpel, arXiv 1606.08415) with the error function itself, and its slope, each in
 //! one pass: files hold it as five operations, of which each costs three passes more on the way back.
 
-use super::activation::{PIECE, erf_of};
+use super::activation::erf_of;
+use super::each::{each, each2};
 use super::squash::exp;
 use super::storage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 use std::f32::consts::FRAC_2_SQRT_PI;
 
 /// `x / 2 * (1 + erf(scale * x))`; of the usual function `scale` is `1 / sqrt(2)`.
@@ -29,27 +29,18 @@ impl CustomOp1 for Gelu {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = storage::slice(x, layout)?;
         let scale = self.scale;
-        let mut out = vec![0.0; x.len()];
-        out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(out, x)| {
-            out.iter_mut().zip(x).for_each(|(out, &x)| *out = 0.5 * x * (1.0 + erf_of(scale * x)));
-        });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        let y = each(storage::slice(x, layout)?, |x| 0.5 * x * (1.0 + erf_of(scale * x)));
+        Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let scale = self.scale;
         let gradient = storage::read2(&x.contiguous()?, &grad.contiguous()?, |x, grad| {
-            let mut out = vec![0.0; x.len()];
-            let inputs = x.par_chunks(PIECE).zip(grad.par_chunks(PIECE));
-            out.par_chunks_mut(PIECE).zip(inputs).for_each(|(out, (x, grad))| {
-                for ((out, &x), g) in out.iter_mut().zip(x).zip(grad) {
-                    let at = scale * x;
-                    *out = g * 0.5 * (1.0 + erf_of(at) + at * FRAC_2_SQRT_PI * exp(-at * at));
-                }
-            });
-            out
+            each2(x, grad, |x, g| {
+                let at = scale * x;
+                g * 0.5 * (1.0 + erf_of(at) + at * FRAC_2_SQRT_PI * exp(-at * at))
+            })
         })?;
         Ok(Some(Tensor::from_vec(gradient, x.shape(), x.device())?))
     }

@@ -13,6 +13,7 @@ pub(crate) mod check;
 pub mod columns;
 pub mod conv;
 pub mod device;
+mod each;
 pub mod gelu;
 mod graft;
 pub mod loss;

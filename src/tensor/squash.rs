@@ -3,12 +3,9 @@
 //! One fused operation: candle's `tanh` calls the scalar library function for every element, which
 //! costs a small network as much as a convolution does.
 
+use super::each::{each, each2};
 use super::storage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
-
-/// Elements handed to one thread at a time.
-const PIECE: usize = 1 << 14;
 
 /// `tanh(v)/2 + 1/2`, element by element; relative error below 1e-6.
 ///
@@ -31,27 +28,13 @@ impl CustomOp1 for Squash {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let v = storage::slice(storage, layout)?;
-        let mut y = vec![0.0; v.len()];
-        y.par_chunks_mut(PIECE).zip(v.par_chunks(PIECE)).for_each(|(y, v)| {
-            for (y, &v) in y.iter_mut().zip(v) {
-                *y = 1.0 / (1.0 + exp(-2.0 * v));
-            }
-        });
+        let y = each(storage::slice(storage, layout)?, |v| 1.0 / (1.0 + exp(-2.0 * v)));
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
     fn bwd(&self, _v: &Tensor, y: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         // T'(v) = 2 y (1 - y)
-        let gradient = storage::read2(y, &grad.contiguous()?, |y, grad| {
-            let mut out = vec![0.0; y.len()];
-            out.par_chunks_mut(PIECE).zip(y.par_chunks(PIECE).zip(grad.par_chunks(PIECE))).for_each(
-                |(out, (y, grad))| {
-                    out.iter_mut().zip(y).zip(grad).for_each(|((out, &y), &g)| *out = 2.0 * g * (y - y * y));
-                },
-            );
-            out
-        })?;
+        let gradient = storage::read2(y, &grad.contiguous()?, |y, grad| each2(y, grad, |y, g| 2.0 * g * (y - y * y)))?;
         Ok(Some(Tensor::from_vec(gradient, y.shape(), y.device())?))
     }
 }
