@@ -164,6 +164,11 @@ impl Trainer {
         Ok(Model { parameters: copies.collect::<candle_core::Result<_>>()?, ..self.model.clone() })
     }
 
+    /// How it is trained.
+    pub(super) fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
     /// What it learns from.
     pub fn images(&self) -> &ImageSet {
         &self.images

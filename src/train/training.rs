@@ -17,7 +17,6 @@ const LEARNED: f32 = 0.97;
 /// A network, how far it is trained, and what it is measured on in the end.
 pub struct Training {
     trainer: Trainer,
-    recipe: Recipe,
     held_out: ImageSet,
     /// Mean loss of each pass that is through.
     losses: Vec<f32>,
@@ -41,7 +40,7 @@ impl Training {
     pub fn new(images: &ImageSet, recipe: &Recipe, device: &Device) -> Result<Self, TrainError> {
         let (training, held_out) = parts(images, recipe)?;
         let trainer = Trainer::new(training, recipe, device)?;
-        Ok(Self { trainer, recipe: recipe.clone(), held_out, losses: Vec::new(), sum: Tensor::new(0_f32, device)? })
+        Ok(Self { trainer, held_out, losses: Vec::new(), sum: Tensor::new(0_f32, device)? })
     }
 
     fn end_of_a_pass(&mut self) -> Result<(), TrainError> {
@@ -49,7 +48,7 @@ impl Training {
         self.sum = self.sum.zeros_like()?;
         if !mean.is_finite() {
             let epochs = self.losses.len() + 1;
-            return Err(TrainError::Diverged { epochs, learning_rate: self.recipe.learning_rate });
+            return Err(TrainError::Diverged { epochs, learning_rate: self.trainer.recipe().learning_rate });
         }
         self.losses.push(mean);
         Ok(())
@@ -81,7 +80,7 @@ impl Stepwise for Training {
 
     fn step(&mut self, monitor: &Monitor) -> Result<(), TrainError> {
         let share = self.trainer.done() as f32 / self.trainer.steps().max(1) as f32;
-        let stage = format!("Training, pass {} of {}", self.losses.len() + 1, self.recipe.epochs);
+        let stage = format!("Training, pass {} of {}", self.losses.len() + 1, self.trainer.recipe().epochs);
         monitor.part(0.0, LEARNED).step(stage, share);
         let Some(loss) = self.trainer.step()? else { return Ok(()) };
         self.sum = (&self.sum + loss)?;

@@ -12,12 +12,14 @@ pub(super) struct Live {
     pub(super) v: Tensor,
     /// Position of each row among all shots of the stage.
     pub(super) rows: Vec<usize>,
+    /// Steps that were taken.
+    pub(super) steps: usize,
     adam: Adam,
 }
 
 impl Live {
     pub(super) fn new(v: &Tensor, rate: f64) -> Result<Self> {
-        Ok(Self { v: v.clone(), rows: (0..v.dim(0)?).collect(), adam: Adam::new(rate, BETAS) })
+        Ok(Self { v: v.clone(), rows: (0..v.dim(0)?).collect(), steps: 0, adam: Adam::new(rate, BETAS) })
     }
 
     /// What is `of` each shot that is under way.
@@ -28,6 +30,7 @@ impl Live {
 
     pub(super) fn step(&mut self, gradient: &Tensor) -> Result<()> {
         self.v = self.adam.step(&self.v, gradient)?;
+        self.steps += 1;
         Ok(())
     }
 
@@ -43,8 +46,9 @@ impl Live {
         Ok(())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    /// Whether none is left, or so many steps were taken.
+    pub(super) fn is_over(&self, steps: usize) -> bool {
+        self.rows.is_empty() || self.steps >= steps
     }
 
     /// Whether this can be what is left of `shots` points `[c, h, w]`: one that was read from a file may be of others.

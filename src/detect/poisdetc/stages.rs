@@ -69,7 +69,6 @@ pub(super) struct Balance {
     /// Where both stages begin, `[n, c, h, w]` in tanh space.
     #[serde(with = "numbers")]
     base: Tensor,
-    step: usize,
     ratios: Vec<f32>,
     steps: Vec<usize>,
     settled: Vec<usize>,
@@ -79,24 +78,23 @@ pub(super) struct Balance {
 impl Balance {
     pub(super) fn new(base: Tensor, rate: f64) -> candle_core::Result<Self> {
         let (n, live) = (base.dim(0)?, Live::new(&base, rate)?);
-        Ok(Self { base, step: 0, ratios: vec![1.0; n], steps: vec![0; n], settled: vec![0; n], live })
+        Ok(Self { base, ratios: vec![1.0; n], steps: vec![0; n], settled: vec![0; n], live })
     }
 
     pub(super) fn is_over(&self, how: &Shooting) -> bool {
-        self.live.is_empty() || self.step >= how.steps
+        self.live.is_over(how.steps)
     }
 
     pub(super) fn advance(&mut self, range: &Range<'_>, targets: &[u32]) -> Result<(), DetectError> {
-        self.step += 1;
         let var = Var::from_tensor(&self.live.v)?;
         let (one, two) = range.losses(&var, &self.live.of(targets)?)?;
         let gradient = gradient_of(&(&one + &two)?.neg()?, &var)?;
         self.live.step(&gradient)?;
-        if !range.is_look(self.step) {
+        if !range.is_look(self.live.steps) {
             return Ok(());
         }
         let (one, two) = (one.to_vec1::<f32>()?, two.to_vec1::<f32>()?);
-        let is_first = self.step <= range.how.look_every();
+        let is_first = self.live.steps <= range.how.look_every();
         let mut stay = Vec::with_capacity(self.live.rows.len());
         for (k, &row) in self.live.rows.iter().enumerate() {
             // Below any loss that matters; keeps the ratio finite.
@@ -104,7 +102,7 @@ impl Balance {
             let change = (ratio / self.ratios[row]).ln().abs();
             self.settled[row] = if !is_first && change < SETTLED { self.settled[row] + 1 } else { 0 };
             self.ratios[row] = ratio;
-            self.steps[row] = self.step;
+            self.steps[row] = self.live.steps;
             if !(range.how.early && self.settled[row] >= 2) {
                 stay.push(k);
             }
@@ -159,7 +157,6 @@ impl Ends {
 /// Third stage: makes the suspect say the label while the reference does not.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Drive {
-    step: usize,
     /// Of the loss of the reference, beside that of the suspect.
     weights: Vec<f32>,
     /// Steps that the second stage took.
@@ -182,7 +179,6 @@ impl Drive {
             points: (0..n).map(|i| Ok(Numbers(pixels.get(i)?))).collect::<candle_core::Result<_>>()?,
         };
         Ok(Self {
-            step: 0,
             weights: balance.ratios.clone(),
             before: balance.steps.clone(),
             ends,
@@ -193,27 +189,26 @@ impl Drive {
     }
 
     pub(super) fn is_over(&self, how: &Shooting) -> bool {
-        self.live.is_empty() || self.step >= how.steps
+        self.live.is_over(how.steps)
     }
 
     pub(super) fn advance(&mut self, range: &Range<'_>, targets: &[u32]) -> Result<(), DetectError> {
-        self.step += 1;
         let var = Var::from_tensor(&self.live.v)?;
         let (one, two) = range.losses(&var, &self.live.of(targets)?)?;
         let gradient = gradient_of(&(&one - two.mul(&self.live.of(&self.weights)?)?)?, &var)?;
         let here = self.live.v.clone();
         self.live.step(&gradient)?;
-        if !range.is_look(self.step) {
+        if !range.is_look(self.live.steps) {
             return Ok(());
         }
         let (one, two) = (one.to_vec1::<f32>()?, two.to_vec1::<f32>()?);
         let pixels = squash(&here)?;
-        let is_last = self.step == range.how.steps;
+        let is_last = self.live.steps == range.how.steps;
         let mut stay = Vec::with_capacity(self.live.rows.len());
         for (k, &row) in self.live.rows.iter().enumerate() {
             self.ends.losses[row] = one[k];
             self.ends.reference_losses[row] = two[k];
-            self.ends.steps[row] = self.before[row] + self.step;
+            self.ends.steps[row] = self.before[row] + self.live.steps;
             let better = one[k] < self.best[row] * (1.0 - IMPROVEMENT);
             self.best[row] = self.best[row].min(one[k]);
             self.waited[row] = if better { 0 } else { self.waited[row] + 1 };
