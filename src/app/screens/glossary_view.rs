@@ -1,5 +1,6 @@
 //! The glossary in a window of its own over the screen, found by some letters.
 
+use super::over_the_screen;
 use crate::app::command::{Command, Commands};
 use crate::app::glossary::{ENTRIES, Entry, has};
 use crate::app::theme::{self, Colors};
@@ -25,30 +26,22 @@ impl GlossaryView {
     /// Draws it.
     pub fn ui(&mut self, ctx: &Context, commands: &mut Commands) {
         let mut open = true;
-        egui::Window::new("Glossary")
-            .open(&mut open)
-            .default_size(vec2(520.0, 460.0))
-            .min_size(vec2(320.0, 200.0))
-            .collapsible(false)
-            .pivot(egui::Align2::CENTER_CENTER)
-            .default_pos(ctx.content_rect().center())
-            .show(ctx, |ui| {
-                let field =
-                    TextEdit::singleline(&mut self.letters).hint_text("Find a term").desired_width(f32::INFINITY);
-                let field = ui.add(field);
-                field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::SearchInput, true, "Find a term"));
-                if self.fresh && self.sought.is_none() {
-                    field.request_focus();
-                }
-                ui.separator();
-                let found: Vec<&Entry> = ENTRIES.iter().filter(|entry| has(entry, &self.letters)).collect();
-                if found.is_empty() {
-                    weak(ui, "No entry has these letters");
-                }
-                ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-                    found.into_iter().for_each(|entry| self.entry(ui, entry));
-                });
+        over_the_screen(ctx, "Glossary", [vec2(520.0, 460.0), vec2(320.0, 200.0)], &mut open).show(ctx, |ui| {
+            let field = TextEdit::singleline(&mut self.letters).hint_text("Find a term").desired_width(f32::INFINITY);
+            let field = ui.add(field);
+            field.widget_info(|| egui::WidgetInfo::labeled(egui::Role::SearchInput, true, "Find a term"));
+            if self.fresh && self.sought.is_none() {
+                field.request_focus();
+            }
+            ui.separator();
+            let found: Vec<&Entry> = ENTRIES.iter().filter(|entry| has(entry, &self.letters)).collect();
+            if found.is_empty() {
+                weak(ui, "No entry has these letters");
+            }
+            ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                found.into_iter().for_each(|entry| self.entry(ui, entry));
             });
+        });
         self.fresh = false;
         if !open {
             commands.send(Command::ShowGlossary(false));

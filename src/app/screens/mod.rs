@@ -15,6 +15,19 @@ pub mod repair_pictures;
 pub mod repaired;
 mod saved_line;
 
+use egui::{Context, Vec2, Window};
+
 pub use log_view::log_view;
 pub use recent::recent_audits;
 pub use saved_line::{plot_button, report_button, saved_line};
+
+/// A window over the screen, in its middle until it is moved; it is closed where `open` becomes false.
+fn over_the_screen<'a>(ctx: &Context, title: &'a str, [usual, least]: [Vec2; 2], open: &'a mut bool) -> Window<'a> {
+    Window::new(title)
+        .open(open)
+        .default_size(usual)
+        .min_size(least)
+        .collapsible(false)
+        .pivot(egui::Align2::CENTER_CENTER)
+        .default_pos(ctx.content_rect().center())
+}
