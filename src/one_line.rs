@@ -3,15 +3,20 @@
 
 use std::borrow::Cow;
 
-/// `text` without control characters.
+/// Whether a terminal or a page would obey this character, or it changes the order of what is read: control characters, line and
+/// paragraph separators, and the marks that turn the direction of writing.
+pub(crate) fn is_obeyed(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` with every such character as its escape.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
-    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if !text.contains(breaks) {
+    if !text.contains(is_obeyed) {
         return text.into();
     }
     let mut line = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if breaks(c) { line.extend(c.escape_default()) } else { line.push(c) }
+        if is_obeyed(c) { line.extend(c.escape_default()) } else { line.push(c) }
     }
     line.into()
 }
@@ -23,6 +28,7 @@ mod tests {
     #[test]
     fn control_characters_are_written_as_their_escapes() {
         assert_eq!(one_line("Größe 3 \u{4e2d}"), "Größe 3 \u{4e2d}");
+        assert_eq!(one_line("gnp\u{202e}exe"), "gnp\\u{202e}exe");
         assert_eq!(one_line("a\nb\r\u{1b}[2J\u{2028}\u{0}"), "a\\nb\\r\\u{1b}[2J\\u{2028}\\u{0}");
     }
 }

@@ -4,6 +4,7 @@ use crate::audit::repairing::RepairReport;
 use crate::audit::{Audit, Verdict};
 use crate::detect::{Shape, TriggerEvidence};
 use crate::model::{ChannelOrder, Format, InputLayout, InputSpec, Preprocessing};
+use crate::one_line::is_obeyed;
 use crate::repair::{Measured, Stamp};
 
 /// The verdict for a person. Never "clean": nothing found is no proof that there is nothing.
@@ -180,10 +181,7 @@ fn whole_seconds(seconds: f64) -> String {
 /// `text` with nothing in it that a terminal or a page would obey or that changes the order of what is read:
 /// control characters and the marks that turn the direction of writing become "\u{fffd}".
 pub fn harmless(text: &str) -> String {
-    let obeyed = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if obeyed(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_obeyed(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// "0 to 1, RGB, 32 x 32".
