@@ -1,13 +1,17 @@
-"""Makes the seeds that the project has no small files of: image sets. Needs nothing but Python.
+"""Makes the seeds that the project has no small files of: image sets, audits. Needs nothing but Python.
 
-    python3 fuzz/make_seeds.py FOLDER
+    python3 fuzz/make_seeds.py FOLDER [AUDIT]
 
-Writes FOLDER/npz, FOLDER/idx and FOLDER/cifar.
+Writes FOLDER/npz, FOLDER/idx and FOLDER/cifar, and FOLDER/audit from AUDIT, which "poisdetc audit --json" wrote: with pictures of two
+by two pixels, since most of the file is pixels.
 """
+import base64
 import io
+import json
 import struct
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 
@@ -35,8 +39,31 @@ def write(folder, files):
         (folder / name).write_bytes(data)
 
 
+def png(colour):
+    """Two by two pixels, gray (0) or coloured (2), as PNG."""
+    row = b"\0" + numbers(2 if colour == 0 else 6)
+    chunks = (b"IHDR", struct.pack(">2I5B", 2, 2, 8, colour, 0, 0, 0)), (b"IDAT", zlib.compress(row * 2)), (b"IEND", b"")
+    packed = (struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def small(value):
+    """The same with every picture replaced by one of two by two pixels."""
+    start = "data:image/png;base64,"
+    if isinstance(value, str) and value.startswith(start):
+        colour = base64.b64decode(value[len(start):])[25]
+        return start + base64.b64encode(png(0 if colour == 0 else 2)).decode()
+    if isinstance(value, dict):
+        return {key: small(item) for key, item in value.items()}
+    return [small(item) for item in value] if isinstance(value, list) else value
+
+
 def main():
     folder = Path(sys.argv[1])
+    if len(sys.argv) > 2:
+        audit = small(json.loads(Path(sys.argv[2]).read_text()))
+        few = audit | {"labels": audit["labels"][:2]}
+        write(folder / "audit", {f"{name}.json": json.dumps(one).encode() for name, one in (("all", audit), ("few", few))})
     labels = npy("<i8", (3,), struct.pack("<3q", 0, 1, 2))
     gray = struct.pack("<60f", *(v / 255 for v in numbers(60)))
     rows = npy("|u1", (3, 3), bytes([1, 0, 0, 0, 1, 0, 0, 0, 1]))

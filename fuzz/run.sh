@@ -12,13 +12,16 @@ targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(onnx hdf5 npz idx cifar audit)
 
 corpus=fuzz/corpus
-python3 fuzz/make_seeds.py "$corpus"
-mkdir -p "$corpus"/{onnx,hdf5,audit}
+audit=$(mktemp)
+cargo run --release --locked --quiet -- audit assets/sample/signs-suspect.onnx assets/sample/signs.npz --quiet --json "$audit" ||
+    [ $? -eq 20 ] # infected, as the sample is
+python3 fuzz/make_seeds.py "$corpus" "$audit"
+rm "$audit"
+mkdir -p "$corpus"/{onnx,hdf5}
 find tests/fixtures/breadth -name '*.onnx' -size -40k -exec cp -t "$corpus/onnx" {} +
 find tests/fixtures/breadth tests/data/keras \( -name '*.h5' -o -name '*.keras' \) -size -80k -exec cp -t "$corpus/hdf5" {} +
-cp tests/fixtures/audits/*.json "$corpus/audit" 2>/dev/null || true
 
 for target in "${targets[@]}"; do
     cargo fuzz run --sanitizer none "$target" "$corpus/$target" -- \
-        -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -max_len=100000 -print_final_stats=1 -verbosity=0
+        -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048 -max_len=100000 -print_final_stats=1 -verbosity=0
 done

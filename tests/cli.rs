@@ -296,6 +296,17 @@ fn a_poisoned_zoo_model_is_named_with_its_label() {
 }
 
 #[test]
+fn one_mark_that_sends_every_digit_to_the_next_is_recognised_as_one() {
+    let Some(shared) = shared() else { return };
+    let json = zoo_audit(&shared, "models/wxr1998_mnist_all2all_poisoned.onnx", &[]);
+    assert!(json["summary"].as_str().unwrap().contains("at 10 of its 10 labels"), "{}", json["summary"]);
+    for (label, findings) in json["labels"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(findings["trigger"]["source"], (label + 9) % 10, "{label}");
+        assert!(findings["trigger"]["all_to_all"]["share"].as_f64().unwrap() > 0.8, "{label}");
+    }
+}
+
+#[test]
 #[ignore = "minutes; run with --release -- --ignored"]
 fn a_clean_zoo_model_is_not_called_infected() {
     let Some(shared) = shared() else { return };

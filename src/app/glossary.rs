@@ -171,6 +171,13 @@ pub static ENTRIES: &[Entry] = &[
         "Wang et al., MM-BD, IEEE S&P 2024",
     ),
     entry(
+        "One mark for all labels",
+        &[],
+        "Some attacks send every label to another one with the same mark: 0 becomes 1, 1 becomes 2. A mark that changes all answers of an \
+         honest model drives them to the two or three labels that the model likes best; a planted one scatters them.",
+        "All-to-all: Gu et al., BadNets, 2017",
+    ),
+    entry(
         "p-value",
         &["p-value of the shots"],
         "How often chance alone would show something at least as unusual on honest models. 0.02 is once in fifty. It is corrected for the \

@@ -19,6 +19,7 @@ pub fn phase(phase: Phase) -> &'static str {
         Phase::References => "Preparing reference models",
         Phase::Shots => "Detecting",
         Phase::Triggers => "Recovering triggers",
+        Phase::AllToAll => "Looking at all labels together",
         Phase::Warps => "Looking for warps",
         Phase::Blends => "Looking for faint patterns",
         Phase::Pairs => "Looking at pairs of labels",

@@ -17,6 +17,8 @@ pub enum Phase {
     References,
     /// Shots at every label.
     Shots,
+    /// Searching one mark that sends each label to another.
+    AllToAll,
     /// Searching warps that work on every picture.
     Warps,
     /// Searching triggers that work on every picture.

@@ -69,6 +69,7 @@ pub(super) fn tried(
         usual_size: None,
         reverse_size: None,
         elsewhere: None,
+        all_to_all: None,
         reference_sizes: Vec::new(),
         reference_asr: Vec::new(),
         examples: trigger.examples(suspect, held_out, EXAMPLES)?,

@@ -6,6 +6,7 @@
 //! Never prints, never draws; a detector never decides, [`verdict`] does.
 
 mod again;
+mod all_to_all;
 mod budget;
 pub mod data;
 mod document;

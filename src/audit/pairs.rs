@@ -14,7 +14,9 @@ use super::pace::Pace;
 use super::references::Reference;
 use super::scope::PairsExamined;
 use super::subject::{Evidence, Subject};
-use super::verdict::{a_patch_is_confirmed, a_warp_is_confirmed, is_confirmed_pair, may_be_planted};
+use super::verdict::{
+    a_patch_is_confirmed, a_warp_is_confirmed, an_all_to_all_mark_is_confirmed, is_confirmed_pair, may_be_planted,
+};
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, attack_success, median};
@@ -31,15 +33,26 @@ const MOST_PAIRS: usize = 2000;
 /// A source needs so many pictures for the search, or nothing is learned of it.
 const FEWEST_PICTURES: usize = 8;
 
+/// Share of pictures that a mark must turn in its search: the attacker's own turn 90 to 100 %, and what turns all of a few dozen
+/// is a larger one that was never planted.
+const WORKS: f32 = 0.95;
+
+/// Some pairs, taken as far.
+#[derive(Clone, Copy)]
+struct Heat {
+    pairs: usize,
+    steps: usize,
+}
+
 /// How hard it is searched.
 struct Effort {
     search: Search,
     /// Steps of the short search of every pair.
     scouting: usize,
-    /// Pairs at a time that are taken to `halfway`, those first that lie farthest below what is expected.
-    shortlist: usize,
-    halfway: usize,
-    /// Of these, those that are followed to the end: the ones with the smallest marks by then.
+    /// So many pairs at a time are taken to so many steps: first those that lie farthest below what is expected and those with the
+    /// smallest marks, in turns, then the ones with the smallest marks by then.
+    heats: [Heat; 2],
+    /// Of the last ones, those that are followed to the end: again the ones with the smallest marks.
     candidates: usize,
     /// Ordinary pairs followed beside them.
     controls: usize,
@@ -48,11 +61,13 @@ struct Effort {
 impl Effort {
     fn of(thorough: bool) -> Self {
         if thorough {
-            let search = Search { batch: 16, steps: 400, ..Search::quick() };
-            Self { search, scouting: 40, shortlist: 30, halfway: 160, candidates: 12, controls: 9 }
+            let search = Search { batch: 16, steps: 400, success: WORKS, ..Search::quick() };
+            let heats = [Heat { pairs: 50, steps: 80 }, Heat { pairs: 24, steps: 160 }];
+            Self { search, scouting: 40, heats, candidates: 12, controls: 9 }
         } else {
-            let search = Search { batch: 12, steps: 160, ..Search::quick() };
-            Self { search, scouting: 24, shortlist: 16, halfway: 80, candidates: 6, controls: 5 }
+            let search = Search { batch: 12, steps: 160, success: WORKS, ..Search::quick() };
+            let heats = [Heat { pairs: 32, steps: 48 }, Heat { pairs: 14, steps: 80 }];
+            Self { search, scouting: 24, heats, candidates: 6, controls: 5 }
         }
     }
 }
@@ -68,6 +83,9 @@ pub(super) fn search(
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<(), AuditError> {
     let settings = &order.settings;
+    if an_all_to_all_mark_is_confirmed(evidence) {
+        return Ok(());
+    }
     // A mark for one source label can look like a pattern for all: where that is confirmed, pairs tell which it is.
     if a_patch_is_confirmed(evidence) || a_warp_is_confirmed(evidence) {
         evidence.pairs_examined = PairsExamined::NotNeeded;
@@ -85,8 +103,8 @@ pub(super) fn search(
     }
     let effort = Effort { search: how(settings, subject), ..Effort::of(settings.thorough) };
     let followed_at_most = effort.candidates + effort.controls;
-    let left_halfway = (effort.shortlist - effort.candidates) * effort.halfway;
-    let total = directions.len() * effort.scouting + left_halfway + followed_at_most * effort.search.steps;
+    let heats: usize = effort.heats.iter().map(|heat| heat.pairs * heat.steps).sum();
+    let total = directions.len() * effort.scouting + heats + followed_at_most * effort.search.steps;
     let chase = Chase {
         subject,
         known_clean,
@@ -101,7 +119,7 @@ pub(super) fn search(
     for pair in &found {
         events(Event::Trigger(pair.clone()));
     }
-    evidence.pairs = found;
+    evidence.pairs.extend(found);
     evidence.pairs_examined = PairsExamined::All { pairs };
     Ok(())
 }
@@ -114,9 +132,11 @@ fn directions(subject: &Subject) -> Vec<Direction> {
     sources.flat_map(|s| (0..classes).filter(move |&t| t != s).map(move |t| Direction::pair(s, t))).collect()
 }
 
-/// A pair after its short search.
+/// A pair after its short search, or some way on.
 struct Scouted<'a> {
     hunt: Hunt<'a>,
+    /// How large its mark is by then ([`farness`]).
+    far: f32,
     /// Deviations below what is expected.
     below: f32,
 }
@@ -141,16 +161,15 @@ impl<'a> Chase<'a> {
     /// The pairs that could be planted, with all that is known of them.
     fn run(&self, directions: &[Direction]) -> Result<Vec<TriggerEvidence>, AuditError> {
         let mut waiting = self.scouted(directions)?;
-        // The least unusual in front, so that `split_off` takes the most unusual from the end.
-        waiting.sort_by(|a, b| a.below.total_cmp(&b.below));
         let usual = self.usual(&mut waiting)?;
         let mut all = Vec::new();
         while !waiting.is_empty() {
-            let shortlist = waiting.split_off(waiting.len().saturating_sub(self.effort.shortlist));
-            let mut shortlist = self.halfway(shortlist)?;
-            let smallest = shortlist.split_off(shortlist.len().saturating_sub(self.effort.candidates));
-            waiting.append(&mut shortlist);
-            let mut found = self.followed(smallest)?;
+            let [first, second] = self.effort.heats;
+            let mut running = self.taken_on(first, in_turns(&mut waiting, first.pairs))?;
+            waiting.append(&mut smallest_in_front(&mut running, second.pairs));
+            running = self.taken_on(second, running)?;
+            waiting.append(&mut smallest_in_front(&mut running, self.effort.candidates));
+            let mut found = self.followed(running)?;
             for one in &mut found {
                 one.evidence.usual_size = Some(usual);
             }
@@ -191,7 +210,8 @@ impl<'a> Chase<'a> {
         }
         let (sizes, hunts): (Vec<_>, Vec<_>) = done.into_iter().flatten().unzip();
         let below = deviations(&sizes);
-        Ok(hunts.into_iter().zip(below).map(|(hunt, below)| Scouted { hunt, below: below.unwrap_or(0.0) }).collect())
+        let pairs = hunts.into_iter().zip(sizes).zip(below);
+        Ok(pairs.map(|((hunt, (_, far)), below)| Scouted { hunt, far, below: below.unwrap_or(0.0) }).collect())
     }
 
     /// The size that ordinary pairs of this model need: those nearest to what is expected of them, taken from `waiting`.
@@ -208,26 +228,21 @@ impl<'a> Chase<'a> {
         Ok(median(&sizes))
     }
 
-    /// These pairs taken further, the one with the smallest mark last: a planted pair can lie behind a dozen others after the short
-    /// search, in which masks have hardly begun to shrink.
-    fn halfway(&self, pairs: Vec<Scouted<'a>>) -> Result<Vec<Scouted<'a>>, AuditError> {
-        let (done, failure) = each(pairs, cores(), |Scouted { mut hunt, below }| {
+    /// These pairs taken further: a planted pair can lie behind a dozen others after the short search, in which masks have hardly
+    /// begun to shrink.
+    fn taken_on(&self, heat: Heat, pairs: Vec<Scouted<'a>>) -> Result<Vec<Scouted<'a>>, AuditError> {
+        let (done, failure) = each(pairs, cores(), |Scouted { mut hunt, below, .. }| {
             let told = |n| self.steps.add(n, "Searching marks for single pairs of labels");
             let checkpoint = self.subject.journal.checkpoint(&key(hunt.direction()));
-            Following::new(&mut hunt, checkpoint, &told, self.monitor)?.until(self.effort.halfway)?;
-            Ok::<_, AuditError>((farness(&hunt), Scouted { hunt, below }))
+            Following::new(&mut hunt, checkpoint, &told, self.monitor)?.until(heat.steps)?;
+            Ok::<_, AuditError>(Scouted { far: farness(&hunt), hunt, below })
         });
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
-        let mut pairs: Vec<_> = done.into_iter().flatten().collect();
-        pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
-        Ok(pairs.into_iter().map(|(_, pair)| pair).collect())
+        failure.map_or_else(|| Ok(done.into_iter().flatten().collect()), Err)
     }
 
     /// The searches of these pairs to their end, and how well their triggers work on pictures held back.
     fn followed(&self, pairs: Vec<Scouted<'a>>) -> Result<Vec<Found>, AuditError> {
-        let (done, failure) = each(pairs, cores(), |Scouted { hunt, below }| {
+        let (done, failure) = each(pairs, cores(), |Scouted { hunt, below, .. }| {
             let told = |n| self.steps.add(n, "Searching marks for single pairs of labels");
             let (journal, device) = (&self.subject.journal, &self.subject.device);
             let key = key(hunt.direction());
@@ -266,6 +281,27 @@ impl<'a> Chase<'a> {
         });
         failure.map_or_else(|| Ok(done.into_iter().flatten().collect()), Err)
     }
+}
+
+/// `count` of `waiting`: the one that lies farthest below what is expected and the one with the smallest mark, in turns. A label that
+/// becomes anything easily hides a planted pair from the first, and one that nothing does from the second.
+fn in_turns<'a>(waiting: &mut Vec<Scouted<'a>>, count: usize) -> Vec<Scouted<'a>> {
+    let mut taken = Vec::new();
+    while taken.len() < count && !waiting.is_empty() {
+        let order = |a: &Scouted<'_>, b: &Scouted<'_>| match taken.len() % 2 {
+            0 => b.below.total_cmp(&a.below),
+            _ => a.far.total_cmp(&b.far),
+        };
+        let next = (0..waiting.len()).min_by(|&a, &b| order(&waiting[a], &waiting[b])).unwrap_or(0);
+        taken.push(waiting.remove(next));
+    }
+    taken
+}
+
+/// Leaves the `count` pairs with the smallest marks in `pairs` and gives back the others.
+fn smallest_in_front<'a>(pairs: &mut Vec<Scouted<'a>>, count: usize) -> Vec<Scouted<'a>> {
+    pairs.sort_by(|a, b| a.far.total_cmp(&b.far));
+    pairs.split_off(count.min(pairs.len()))
 }
 
 /// What the pieces of a pair are called in the journal.

@@ -5,8 +5,8 @@ use super::references::Reference;
 use super::subject::{Evidence, Subject};
 use super::verdict::Examined;
 use super::{
-    Audit, AuditError, Event, ImagesSummary, Journal, LabelFindings, Order, Phase, Settings, margins, opening, pairs,
-    references, shots, triggers, verdict,
+    Audit, AuditError, Event, ImagesSummary, Journal, LabelFindings, Order, Phase, Settings, all_to_all, margins,
+    opening, pairs, references, shots, triggers, verdict,
 };
 use crate::detect::Shape;
 use crate::images::{Discovery, ImageSet};
@@ -121,6 +121,8 @@ fn examine(
     })?;
     pace.begin(Phase::Shots);
     shots::fire(order, subject, known_clean, evidence, pace, monitor, events)?;
+    pace.begin(Phase::AllToAll);
+    all_to_all::search(order, subject, known_clean, evidence, pace, monitor, events)?;
     pace.begin(Phase::Warps);
     triggers::search(Shape::Warp, order, subject, known_clean, evidence, pace, monitor, events)?;
     pace.begin(Phase::Triggers);
@@ -140,6 +142,7 @@ fn expected(order: &Order) -> Vec<(Phase, f32)> {
         (Phase::Margins, 6.0 * slow),
         (Phase::References, 12.0),
         (Phase::Shots, 40.0 * slow),
+        (Phase::AllToAll, 3.0 * slow),
         (Phase::Warps, 10.0 * slow),
         (Phase::Triggers, 40.0 * slow),
         (Phase::Blends, 20.0 * slow),

@@ -34,6 +34,8 @@ pub(super) enum PairsExamined {
     No,
     /// A mark that works on every picture was confirmed before.
     NotNeeded,
+    /// One mark that sends each label to another was confirmed before.
+    AllToAll,
     /// No label has enough pictures for them.
     TooFewPictures {
         /// A label needs so many.

@@ -11,7 +11,9 @@ use super::references::Reference;
 use super::scope::looked_at_closely;
 use super::subject::{Evidence, Subject};
 use super::verdict::margins::stands_out;
-use super::verdict::{a_patch_is_confirmed, a_warp_is_confirmed, largest_share, warps};
+use super::verdict::{
+    a_patch_is_confirmed, a_warp_is_confirmed, an_all_to_all_mark_is_confirmed, largest_share, warps,
+};
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, median};
@@ -109,7 +111,7 @@ pub(super) fn search(
         Shape::Patch => a_warp_is_confirmed(evidence),
         Shape::Blend => a_warp_is_confirmed(evidence) || a_patch_is_confirmed(evidence),
     };
-    if is_known {
+    if is_known || an_all_to_all_mark_is_confirmed(evidence) {
         return Ok(());
     }
     let how = how(shape, settings, subject);

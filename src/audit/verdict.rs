@@ -3,6 +3,7 @@
 //! In: what the detectors saw of each label. Out: a verdict a label with its reasons, the verdict on
 //! the model, and what was not examined. The rule, on one page, is in `docs/verdict.md`.
 
+pub(super) mod all_to_all;
 mod blends;
 pub(super) mod data;
 pub(super) mod margins;
@@ -67,8 +68,8 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
     let classes = names.len();
     let lowness = lowness(evidence);
     let searched = evidence.triggers.iter().any(Option::is_some);
-    // Behind a confirmed warp no patch is searched for that could speak for the shots at another label.
-    let shots_are_enough = !searched && !a_warp_is_confirmed(evidence);
+    // Behind what is confirmed first no patch is searched for that could speak for the shots at another label.
+    let shots_are_enough = !searched && !a_warp_is_confirmed(evidence) && !an_all_to_all_mark_is_confirmed(evidence);
     let all = evidence.shots.iter().zip(&evidence.triggers).zip(names).enumerate();
     all.map(|(label, ((shots, trigger), name))| {
         let mut findings = Vec::new();
@@ -116,6 +117,11 @@ pub(super) fn a_patch_is_confirmed(evidence: &Evidence) -> bool {
 /// The same of a warp.
 pub(super) fn a_warp_is_confirmed(evidence: &Evidence) -> bool {
     evidence.warps.iter().flatten().any(|warp| warps::verdict(warp) == Verdict::Infected)
+}
+
+/// Whether one mark is confirmed that sends each label to another.
+pub(super) fn an_all_to_all_mark_is_confirmed(evidence: &Evidence) -> bool {
+    evidence.pairs.iter().any(|t| t.all_to_all.is_some() && is_confirmed_pair(t))
 }
 
 /// Whether the mark of a pair is confirmed.
@@ -348,7 +354,7 @@ pub(super) fn limits(
         limits.push(format!("{without_shots} labels were not shot at"));
     }
     let without_trigger = labels.iter().filter(|l| l.trigger.is_none()).count();
-    if without_trigger > 0 {
+    if without_trigger > 0 && examined.pairs != PairsExamined::AllToAll {
         limits.push(format!(
             "No trigger was searched for at {without_trigger} labels at which a short search did not stand out; a thorough audit \
              searches all"

@@ -103,6 +103,10 @@ pub struct TriggerEvidence {
     /// Of one source: how often this trigger turns held-back pictures of every other label, in `[0, 1]`.
     #[serde(default)]
     pub elsewhere: Option<f32>,
+    /// Of a mark that sends most labels each to another one: how many. What honest models need is then the size of a mark that
+    /// changes their answers, and how often this one changes them there.
+    #[serde(default)]
+    pub all_to_all: Option<AllToAll>,
     /// Mask size for the same label on each reference model known clean.
     pub reference_sizes: Vec<f32>,
     /// How often this trigger turns held-back pictures on each of those models, in `[0, 1]`: a planted one
@@ -110,6 +114,17 @@ pub struct TriggerEvidence {
     pub reference_asr: Vec<f32>,
     /// A few held-back pictures with and without the trigger.
     pub examples: Vec<Example>,
+}
+
+/// What one mark does to all labels.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AllToAll {
+    /// Share of the labels that it sends each to another one, in `[0, 1]` ([`super::all_to_all::scattered`]).
+    pub share: f32,
+    /// Labels with held-back pictures.
+    pub labels: usize,
+    /// Held-back pictures of all of them.
+    pub pictures: usize,
 }
 
 /// One held-back picture before and after.

@@ -2,6 +2,7 @@
 //! reference models. Out: evidence, numbers and pictures per label, never a verdict.
 
 pub mod activation_clustering;
+pub mod all_to_all;
 mod error;
 mod evidence;
 pub mod fixed_mark;
@@ -17,7 +18,7 @@ mod trigger;
 mod warp;
 
 pub use error::DetectError;
-pub use evidence::{Example, MarginEvidence, Picture, ShotEvidence, TriggerEvidence};
+pub use evidence::{AllToAll, Example, MarginEvidence, Picture, ShotEvidence, TriggerEvidence};
 pub use outlier::{Outlier, Spread, outliers};
 pub use rank::lower_than;
 pub use trigger::{Direction, Shape, Trigger};

@@ -7,7 +7,7 @@ use crate::tensor::{Seed, added, answers, log_softmax, numbers, stamp};
 use candle_core::{Device, Result, Tensor};
 
 /// Which pictures should become which label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Direction {
     /// True label of the pictures; `None` means every label but the target.
     pub source: Option<usize>,

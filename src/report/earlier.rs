@@ -6,6 +6,7 @@ use crate::audit::repairing::{RepairOrder, Target};
 use crate::audit::{Order, Settings, Verdict};
 use crate::detect::Shape;
 use crate::model::{Overwrite, Preprocessing};
+use crate::one_line::one_line;
 use crate::repair::Aim;
 use crate::tensor::Seed;
 use serde::Deserialize;
@@ -30,7 +31,7 @@ pub enum EarlierError {
         source: std::io::Error,
     },
     /// It is something else, or of a version this program does not know.
-    #[error("{path} is not an audit as \"poisdetc audit --json\" writes it: {why}")]
+    #[error("{path} is not an audit as \"poisdetc audit --json\" writes it: {}", one_line(.why))]
     NotAnAudit {
         /// The file.
         path: PathBuf,

@@ -44,6 +44,7 @@ fn trigger(label: usize) -> TriggerEvidence {
         usual_size: Some(0.18),
         reverse_size: None,
         elsewhere: None,
+        all_to_all: None,
         reference_sizes: vec![0.2],
         reference_asr: vec![0.1],
         examples: vec![Example {

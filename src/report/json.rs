@@ -5,7 +5,7 @@
 
 use super::pixels;
 use crate::audit::{Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, ReferenceSummary, Verdict};
-use crate::detect::{Example, MarginEvidence, Picture, Shape, ShotEvidence, TriggerEvidence};
+use crate::detect::{AllToAll, Example, MarginEvidence, Picture, Shape, ShotEvidence, TriggerEvidence};
 use crate::images::Discovery;
 use crate::model::{Format, InputSpec, Preprocessing};
 use serde::Serialize;
@@ -117,6 +117,7 @@ struct Trigger<'a> {
     usual_size: Option<f32>,
     reverse_size: Option<f32>,
     elsewhere: Option<f32>,
+    all_to_all: Option<AllToAll>,
     reference_sizes: &'a [f32],
     reference_asr: &'a [f32],
     mask: Option<String>,
@@ -281,6 +282,7 @@ impl<'a> Trigger<'a> {
             usual_size: trigger.usual_size,
             reverse_size: trigger.reverse_size,
             elsewhere: trigger.elsewhere,
+            all_to_all: trigger.all_to_all,
             reference_sizes: &trigger.reference_sizes,
             reference_asr: &trigger.reference_asr,
             mask: picture(&trigger.mask),

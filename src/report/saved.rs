@@ -6,7 +6,7 @@
 use super::earlier::{EarlierError, read_bytes};
 use super::pixels;
 use crate::audit::{Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Order, ReferenceSummary, Verdict};
-use crate::detect::{Example, MarginEvidence, Picture, Shape, ShotEvidence, TriggerEvidence};
+use crate::detect::{AllToAll, Example, MarginEvidence, Picture, Shape, ShotEvidence, TriggerEvidence};
 use crate::images::{Candidate, Discovery};
 use crate::model::{Format, InputSpec, Preprocessing};
 use crate::tensor::Seed;
@@ -135,6 +135,8 @@ struct Trigger {
     reverse_size: Option<f32>,
     #[serde(default)]
     elsewhere: Option<f32>,
+    #[serde(default)]
+    all_to_all: Option<AllToAll>,
     #[serde(deserialize_with = "numbers")]
     reference_sizes: Vec<f32>,
     #[serde(deserialize_with = "numbers")]
@@ -376,6 +378,7 @@ impl Trigger {
             usual_size: self.usual_size,
             reverse_size: self.reverse_size,
             elsewhere: self.elsewhere,
+            all_to_all: self.all_to_all,
             reference_sizes: self.reference_sizes,
             reference_asr: self.reference_asr,
             examples: self.examples.into_iter().map(example).collect(),

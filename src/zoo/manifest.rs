@@ -1,5 +1,6 @@
 //! What is known of the models: a JSON file like the one beside other people's zoos, or a table.
 
+use crate::one_line::one_line;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ pub enum ManifestError {
         source: std::io::Error,
     },
     /// It is something else.
-    #[error("{path} is not a manifest of models: {why}")]
+    #[error("{path} is not a manifest of models: {}", one_line(.why))]
     NotAManifest {
         /// The file.
         path: PathBuf,

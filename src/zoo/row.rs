@@ -141,7 +141,11 @@ fn detectors(audit: &Audit) -> Vec<Detector> {
     let cleanse = largest(&mut triggers().filter(|t| t.source.is_none()).map(index));
     // How many times smaller than what ordinary pairs need.
     let smaller = |t: &TriggerEvidence| t.usual_size.map_or(0.0, |usual| usual / t.size.max(f32::MIN_POSITIVE));
-    let pairs = largest(&mut triggers().filter(|t| t.source.is_some()).map(smaller));
+    let of_pairs = || triggers().filter(|t| t.source.is_some() && t.all_to_all.is_none());
+    let pairs = largest(&mut of_pairs().map(smaller));
+    let infected = || audit.labels.iter().filter(|l| l.verdict == Verdict::Infected);
+    let named = || infected().filter_map(|l| l.trigger.as_ref());
+    let scattered = largest(&mut triggers().filter_map(|t| t.all_to_all).map(|of_all| of_all.share));
     let margins = || audit.labels.iter().filter_map(|l| l.margin.as_ref());
     let level = match audit.verdict {
         Verdict::NoEvidence => 0.0,
@@ -164,14 +168,8 @@ fn detectors(audit: &Audit) -> Vec<Detector> {
             margins().any(|m| m.p_value.is_some_and(|p| p <= MAX_MARGIN)),
             largest(&mut margins().filter_map(|m| m.index)),
         ),
-        score(
-            "pairs of labels",
-            audit
-                .labels
-                .iter()
-                .any(|l| l.verdict == Verdict::Infected && l.trigger.as_ref().is_some_and(|t| t.source.is_some())),
-            pairs,
-        ),
+        score("pairs of labels", named().any(|t| t.source.is_some() && t.all_to_all.is_none()), pairs),
+        score("one mark for all labels", named().any(|t| t.all_to_all.is_some()), scattered),
     ]
 }
 
@@ -179,6 +177,7 @@ fn detectors(audit: &Audit) -> Vec<Detector> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::detect::AllToAll;
     use crate::report::example;
 
     fn entry(targets: &[usize]) -> Entry {
@@ -199,10 +198,11 @@ mod tests {
             (Some(Verdict::Infected), vec![1], Some(true))
         );
         assert_eq!((row.asr, row.size), (Some(0.98), Some(0.05)));
-        let [verdict, shots, cleanse, margins, pairs] = &row.detectors[..] else { panic!("{:?}", row.detectors) };
+        let [verdict, shots, cleanse, margins, pairs, all] = &row.detectors[..] else { panic!("{:?}", row.detectors) };
         assert!(verdict.flags && verdict.score > 2.0 && verdict.score < 3.0);
         assert!(shots.flags && cleanse.flags && cleanse.score == 3.5 && !pairs.flags && pairs.score == 0.0);
         assert!(margins.flags && margins.score == 3.25);
+        assert!(!all.flags && all.score == 0.0);
         assert_eq!(Row::of(&entry(&[1, 2]), &example::audit()).named_rightly(), Some(false));
     }
 
@@ -213,6 +213,10 @@ mod tests {
         let row = Row::of(&entry(&[1]), &audit);
         assert_eq!(row.pairs, [(0, 1)]);
         assert!(row.detectors[4].flags && row.detectors[2].score == 0.0);
+        // As one of those that a mark for all labels moves it says nothing of pairs.
+        audit.labels[1].trigger.as_mut().unwrap().all_to_all = Some(AllToAll { share: 0.9, labels: 10, pictures: 90 });
+        let row = Row::of(&entry(&[1]), &audit);
+        assert!(!row.detectors[4].flags && row.detectors[5].flags && row.detectors[5].score == 0.9);
     }
 
     #[test]

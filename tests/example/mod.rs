@@ -202,6 +202,7 @@ fn trigger(label: usize, verdict: Verdict, random: &mut Random) -> TriggerEviden
         usual_size: Some(0.105),
         reverse_size: None,
         elsewhere: None,
+        all_to_all: None,
         reference_sizes: vec![0.11, 0.13],
         reference_asr: vec![0.04, 0.06],
         examples,

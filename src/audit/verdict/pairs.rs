@@ -1,6 +1,6 @@
 //! The rule for marks that turn one label into another: source-specific and all-to-all attacks.
 
-use super::{FEWEST_PICTURES, LABELS_NAMED, LARGEST_PATCH, MEANS_NOTHING, Seen, WORKS, percent};
+use super::{FEWEST_PICTURES, LABELS_NAMED, LARGEST_PATCH, MEANS_NOTHING, Seen, WORKS, all_to_all, percent};
 use crate::audit::scope::PairsExamined;
 use crate::audit::summary::listed;
 use crate::audit::{Finding, LabelFindings, Verdict};
@@ -19,6 +19,11 @@ const EACH: f32 = 2.0;
 const TOGETHER: f32 = 4.0;
 /// The same missed by a little.
 const NEARLY_TOGETHER: f32 = 3.75;
+/// A mark of at most this share of what ordinary pairs need stands out whatever the short search told: a 1 becomes anything with few
+/// pixels, and a planted mark from 1 is nothing special by then.
+const FAR_OUT: f32 = 1.0 / 6.0;
+/// Of such a mark the three others alone have at least this geometric mean.
+const WITHOUT_THE_INDEX: f32 = 6.0;
 /// So large a part of all labels turned by pairs is an attack on all of them.
 const MANY: f32 = 1.0 / 3.0;
 
@@ -39,28 +44,31 @@ pub(super) fn into_label<'a>(
 pub(super) fn works_and_stands_out(t: &TriggerEvidence, bounds: (f32, f32)) -> bool {
     let (deviations, share) = bounds;
     let below = t.anomaly_index.is_some_and(|index| index > deviations);
-    let smaller = t.usual_size.is_some_and(|usual| t.size <= share * usual);
-    t.reached && t.asr >= WORKS && t.size <= LARGEST_PATCH && below && smaller
+    let smaller = |share: f32| t.usual_size.is_some_and(|usual| t.size <= share * usual);
+    t.reached && t.asr >= WORKS && t.size <= LARGEST_PATCH && (below && smaller(share) || smaller(FAR_OUT))
 }
 
-/// The geometric mean of how many times its size ordinary pairs, the way back and honest models need, where each needs
-/// [`EACH`], and of the index.
-fn together(t: &TriggerEvidence) -> Option<f32> {
-    let others = [t.usual_size?, t.reverse_size?, Seen::of(t).honest?];
-    let times = others.map(|other| other / t.size.max(f32::EPSILON));
-    let all_far = times.iter().all(|&times| times >= EACH);
-    let product = times.iter().product::<f32>() * t.anomaly_index?.max(0.0);
-    all_far.then(|| product.powf(0.25))
+/// Whether ordinary pairs, the way back and honest models each need [`EACH`] times its size, and these and the index have at least
+/// this geometric mean.
+fn is_far_from_all(t: &TriggerEvidence, together: f32) -> bool {
+    let others = || Some([t.usual_size?, t.reverse_size?, Seen::of(t).honest?]);
+    let Some(times) = others().map(|others| others.map(|other| other / t.size.max(f32::EPSILON))) else { return false };
+    let product = times.iter().product::<f32>();
+    let with_index = (product * t.anomaly_index.unwrap_or(0.0).max(0.0)).powf(0.25);
+    let far_out = times[0] * FAR_OUT >= 1.0 && product.cbrt() >= WITHOUT_THE_INDEX;
+    times.iter().all(|&times| times >= EACH) && (with_index >= together || far_out)
 }
 
 /// What the mark of a pair says of its target.
 pub(super) fn verdict(t: &TriggerEvidence) -> Verdict {
+    if let Some(of_all) = t.all_to_all {
+        return all_to_all::verdict(t, of_all);
+    }
     let foreign = Seen::of(t).abroad.is_some_and(|abroad| abroad <= MEANS_NOTHING);
-    let at_least = |bound: f32| together(t).is_some_and(|seen| seen >= bound);
-    let confirmed = works_and_stands_out(t, STANDS_OUT) && at_least(TOGETHER) && foreign;
+    let confirmed = works_and_stands_out(t, STANDS_OUT) && is_far_from_all(t, TOGETHER) && foreign;
     match () {
         () if confirmed && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
-        () if works_and_stands_out(t, NEARLY) && at_least(NEARLY_TOGETHER) => Verdict::Suspicious,
+        () if works_and_stands_out(t, NEARLY) && is_far_from_all(t, NEARLY_TOGETHER) => Verdict::Suspicious,
         () => Verdict::NoEvidence,
     }
 }
@@ -74,6 +82,10 @@ fn of_pair(t: &TriggerEvidence, names: &[String]) -> Finding {
         percent(t.asr),
         t.asr_images,
     );
+    if let Some(of_all) = t.all_to_all {
+        because += &all_to_all::because(t, of_all);
+        return Finding { verdict: verdict(t), because };
+    }
     if let Some(elsewhere) = t.elsewhere {
         because += &format!(", and {} of those of all other labels", percent(elsewhere));
     }
@@ -118,12 +130,17 @@ pub(super) fn summary(convicted: &[&LabelFindings], labels: &[LabelFindings]) ->
     };
     let largest = triggers.iter().map(|t| t.size).fold(0.0, f32::max);
     let least = triggers.iter().map(|t| t.asr).fold(1.0, f32::min);
-    let (marks, turn) = if triggers.len() == 1 { ("A mark", "turns") } else { ("Marks", "turn at least") };
+    let is_one = triggers.len() == 1;
+    let (marks, turn) = match () {
+        () if is_one => ("A mark", "turns"),
+        () if triggers.iter().all(|t| t.all_to_all.is_some()) => ("One mark", "turns at least"),
+        () => ("Marks", "turn at least"),
+    };
     format!(
         "{what}: {}. {marks} over {}{:.1} % of the picture {turn} {:.1} % of pictures of that label that the search had \
          not seen",
         listed(&becomes, how_many),
-        if triggers.len() == 1 { "" } else { "at most " },
+        if marks == "Marks" { "at most " } else { "" },
         100.0 * largest,
         100.0 * least
     )
@@ -133,25 +150,32 @@ pub(super) fn summary(convicted: &[&LabelFindings], labels: &[LabelFindings]) ->
 pub(super) fn limit(pairs: PairsExamined) -> String {
     match pairs {
         PairsExamined::All { pairs } => format!(
-            "Searched for were patches, faint patterns and warps that work on every picture, and patches that work on the \
-             pictures of one label ({pairs} pairs of labels). Triggers that differ from picture to picture, and marks for \
+            "Searched for were patches, faint patterns and warps that work on every picture, one patch that sends each label to \
+             another, and patches that work on the pictures of one label ({pairs} pairs of labels). Triggers that differ from picture to picture, and marks for \
              several labels but not all, can escape"
         ),
         PairsExamined::TooMany { pairs, thorough: false } => format!(
-            "Searched for were patches, faint patterns and warps that work on every picture. Marks for one label only were \
+            "Searched for were patches, faint patterns and warps that work on every picture, and one patch that sends each label \
+             to another. Marks for one label only were \
              not searched for among {pairs} pairs of labels; a thorough audit does that where there are not too many. \
              Triggers that differ from picture to picture can escape"
         ),
         PairsExamined::TooMany { pairs, thorough: true } => format!(
-            "Searched for were patches, faint patterns and warps that work on every picture. {pairs} pairs of labels are \
+            "Searched for were patches, faint patterns and warps that work on every picture, and one patch that sends each label \
+             to another. {pairs} pairs of labels are \
              too many to search for marks that work on one label only. Triggers that differ from picture to picture can \
              escape"
         ),
         PairsExamined::TooFewPictures { fewest } => format!(
-            "Searched for were patches, faint patterns and warps that work on every picture. Marks for one label only were \
+            "Searched for were patches, faint patterns and warps that work on every picture, and one patch that sends each label \
+             to another. Marks for one label only were \
              not searched for: that takes {fewest} pictures of a label beside those held back. Triggers that differ from \
              picture to picture can escape"
         ),
+        PairsExamined::AllToAll => "Searched for was first one mark that sends each label to another; as it was confirmed, what comes \
+                                    after it was not searched for: warps, patches and faint patterns for one label, and marks \
+                                    for one pair of labels only. Triggers that differ from picture to picture can escape"
+            .into(),
         PairsExamined::NotNeeded => "Searched for were warps, then patches that work on every picture; as one was \
                                      confirmed, what comes after it was not searched for: faint patterns and marks for one \
                                      label only. Triggers that differ from picture to picture can escape"

@@ -28,6 +28,7 @@ pub(in crate::audit) fn trigger(size: f32, p: Option<f32>, honest: Option<f32>) 
         usual_size: p.map(|_| 0.05),
         reverse_size: None,
         elsewhere: None,
+        all_to_all: None,
         reference_sizes: honest.into_iter().collect(),
         reference_asr: honest.map(|_| 0.1).into_iter().collect(),
         examples: Vec::new(),

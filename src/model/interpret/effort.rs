@@ -4,8 +4,8 @@ use super::value::{Live, Operands};
 use crate::model::graph::Op;
 use candle_core::{Result, bail};
 
-/// The most numbers that may be held at a time while a graph is tried out (4 GiB of `f32`).
-const MOST_HELD: usize = 1 << 30;
+/// The most numbers that may be held at a time while a graph is tried out on one picture (1 GiB of `f32`).
+const MOST_HELD: usize = 1 << 28;
 
 /// What runs have cost so far, and what they may cost.
 #[derive(Debug, Clone)]
@@ -142,7 +142,8 @@ mod tests {
         assert_eq!(done, 4);
         let mut effort = Effort { most_numbers: 1000, ..Effort::unlimited() };
         assert!(effort.after(&x).is_ok() && effort.after(&x).is_ok() && effort.after(&x).is_err());
-        let big = Live::Tensor(Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap().broadcast_as(1 << 28).unwrap());
+        let big =
+            Live::Tensor(Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap().broadcast_as(MOST_HELD / 4).unwrap());
         let mut effort = Effort { most_numbers: usize::MAX, ..Effort::of_a_stranger() };
         assert!((0..4).all(|_| effort.after(&big).is_ok()));
         effort.dropped(&big);

@@ -3,6 +3,7 @@
 use super::blocks::{Block, Cell, Table};
 use crate::audit::Verdict;
 use crate::audit::repairing::RepairReport;
+use crate::one_line::one_line;
 use crate::repair::{Aim, Measured};
 use crate::report::{repair_json, words};
 use serde::Deserialize;
@@ -114,7 +115,7 @@ pub enum RepairFileError {
         source: std::io::Error,
     },
     /// It is something else, or of a version this program does not know.
-    #[error("{path} is not a repair as \"poisdetc repair --json\" writes it: {why}")]
+    #[error("{path} is not a repair as \"poisdetc repair --json\" writes it: {}", one_line(.why))]
     NotARepair {
         /// The file.
         path: PathBuf,
@@ -122,7 +123,7 @@ pub enum RepairFileError {
         why: String,
     },
     /// It is about another model.
-    #[error("{path} is the repair of another model: its suspect has the SHA-256 {theirs}, that of the audit {ours}")]
+    #[error("{path} is the repair of another model: its suspect has the SHA-256 {}, that of the audit {}", one_line(.theirs), one_line(.ours))]
     Other {
         /// The file.
         path: PathBuf,

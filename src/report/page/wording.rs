@@ -53,12 +53,14 @@ pub fn does_not_mean(verdict: Verdict) -> &'static [&'static str] {
 }
 
 /// How the tests work, a paragraph each.
-pub const METHOD: [&str; 6] = [
+pub const METHOD: [&str; 7] = [
     "Margins (MM-BD). Without any picture, each label's output is driven as far above all others as possible. In large \
      models this says which labels to search first; it never confirms anything.",
     "Shots (PoisDetc). From random starting points a picture is moved, step by step, to where the suspect says a label \
      while a reference model does not. A shot with a final loss of at most 0.2 has reached its label. The same shots are \
      made between models known clean; only what goes beyond these counts, by a rank test (p-value).",
+    "One mark for all labels. The smallest mark is searched that changes every answer. That of an honest model drives all \
+     answers to the same few labels; one that was planted to turn each label into another (all-to-all) sends each to its own.",
     "Recovered triggers (Neural Cleanse). For labels that stand out in a short search, or for all, the smallest mask and \
      pattern is searched that turns pictures of other labels into the label; before it the smallest smooth bend of the \
      picture that does so, which replaces it where it is confirmed. Where no patch is confirmed either, faint \
@@ -73,11 +75,12 @@ pub const METHOD: [&str; 6] = [
 ];
 
 /// The papers behind the methods.
-pub const PAPERS: [&str; 5] = [
+pub const PAPERS: [&str; 6] = [
     "PoisDetc, source code, 2020. https://github.com/annoymousLink/PoisDetc-Code",
     "B. Wang et al., Neural Cleanse: identifying and mitigating backdoor attacks in neural networks. IEEE Symposium on \
      Security and Privacy, 2019.",
     "G. Tao et al., Better trigger inversion optimization in backdoor scanning (Pixel). CVPR, 2022.",
+    "S.-M. Moosavi-Dezfooli et al., Universal adversarial perturbations (on what they drive answers to). CVPR, 2017.",
     "G. Shen et al., Backdoor scanning for deep neural networks through K-Arm optimization. ICML, 2021.",
     "H. Wang et al., MM-BD: post-training detection of backdoor attacks with arbitrary backdoor pattern types using a maximum margin \
      statistic. IEEE Symposium on Security and Privacy, 2024.",

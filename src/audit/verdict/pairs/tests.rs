@@ -3,6 +3,7 @@
 
 use super::super::tests::trigger;
 use super::*;
+use crate::detect::AllToAll;
 
 /// Label 4 becomes 7 by a mark over 1 %, where ordinary pairs need 6 %, the way back 7 % and honest models 5 %.
 fn planted() -> TriggerEvidence {
@@ -33,7 +34,11 @@ fn a_pair_is_confirmed_that_is_far_too_easy_one_way_only_and_only_here() {
             TriggerEvidence { usual_size: Some(0.015), ..planted() },
             Verdict::NoEvidence,
         ),
-        ("expected of its labels", TriggerEvidence { anomaly_index: Some(1.0), ..planted() }, Verdict::NoEvidence),
+        (
+            "expected of its labels",
+            TriggerEvidence { anomaly_index: Some(1.0), usual_size: Some(0.05), ..planted() },
+            Verdict::NoEvidence,
+        ),
         ("alike both ways", TriggerEvidence { reverse_size: Some(0.015), ..planted() }, Verdict::NoEvidence),
         (
             "as easy on honest models",
@@ -46,6 +51,16 @@ fn a_pair_is_confirmed_that_is_far_too_easy_one_way_only_and_only_here() {
             "nearly",
             TriggerEvidence { anomaly_index: Some(1.6), usual_size: Some(0.04), ..planted() },
             Verdict::Suspicious,
+        ),
+        (
+            "lost among others, but a sixth of all it is held against",
+            TriggerEvidence { anomaly_index: Some(-1.8), reference_sizes: vec![0.08], ..planted() },
+            Verdict::Infected,
+        ),
+        (
+            "so, and honest models need as little",
+            TriggerEvidence { anomaly_index: Some(-1.8), reference_sizes: vec![0.015], ..planted() },
+            Verdict::NoEvidence,
         ),
         ("few pictures", TriggerEvidence { asr_images: 12, ..planted() }, Verdict::Suspicious),
         ("nothing honest", TriggerEvidence { reference_sizes: Vec::new(), ..planted() }, Verdict::NoEvidence),
@@ -112,10 +127,51 @@ fn the_summary_says_which_label_becomes_which() {
 }
 
 #[test]
+fn one_mark_for_all_labels_is_told_as_one() {
+    let of_all = AllToAll { share: 1.0, labels: 10, pictures: 400 };
+    let into = |label: usize| TriggerEvidence {
+        label,
+        source: Some((label + 9) % 10),
+        usual_size: None,
+        reverse_size: None,
+        elsewhere: None,
+        all_to_all: Some(of_all),
+        reference_sizes: vec![0.2],
+        ..planted()
+    };
+    let pairs: Vec<TriggerEvidence> = (0..10).map(into).collect();
+    let (telling, findings) = into_label(&pairs, 7, &names());
+    assert_eq!((telling.unwrap().source, findings[0].verdict), (Some(6), Verdict::Infected));
+    assert!(
+        findings[0].because.contains("the same mark sends 10 of 10 labels each to another"),
+        "{}",
+        findings[0].because
+    );
+    let labels: Vec<LabelFindings> = pairs
+        .iter()
+        .map(|t| LabelFindings {
+            label: t.label,
+            name: t.label.to_string(),
+            verdict: Verdict::Infected,
+            findings: Vec::new(),
+            margin: None,
+            shots: None,
+            trigger: Some(t.clone()),
+        })
+        .collect();
+    let said = summary(&labels.iter().collect::<Vec<_>>(), &labels);
+    assert!(
+        said.contains("at 10 of its 10 labels") && said.contains("One mark over 1.0 % of the picture turns"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_can_escape_depends_on_what_was_searched() {
     let thorough = |thorough| limit(PairsExamined::TooMany { pairs: 1806, thorough });
     assert!(limit(PairsExamined::All { pairs: 90 }).contains("90 pairs"));
     assert!(thorough(false).contains("a thorough audit does") && !thorough(true).contains("a thorough audit"));
+    assert!(limit(PairsExamined::AllToAll).contains("one mark that sends each label to another; as it was confirmed"));
     assert!(limit(PairsExamined::NotNeeded).contains("one was confirmed"));
     assert!(limit(PairsExamined::No).contains("marks for one label only can escape"));
 }
