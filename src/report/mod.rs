@@ -14,7 +14,7 @@ pub mod figure;
 pub mod json;
 pub mod page;
 pub mod pictures;
-mod pixels;
+pub mod pixels;
 pub mod raster;
 pub mod repair_json;
 pub mod saved;

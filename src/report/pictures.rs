@@ -1,7 +1,7 @@
 //! The recovered triggers as PNG files, at their exact size and enlarged so that they can be seen.
 //!
 //! A label gives `label-014-stop-mask.png`, `-pattern.png`, `-trigger.png` (transparent where nothing is
-//! covered) and for each example `-example-1-before.png` and `-after.png`; the `-large` files show the
+//! covered), `-heat-map.png` and for each example `-example-1-before.png` and `-after.png`; the `-large` files show the
 //! same by larger squares, before and after side by side. Names of labels come from strangers, so only
 //! letters and digits of them reach a file name.
 
@@ -49,6 +49,10 @@ pub fn write(audit: &Audit, folder: &Path) -> Result<Vec<PathBuf>, ReportError> 
         for (what, exact) in &parts {
             put(what, exact)?;
             put(&format!("{what}-large"), &enlarged(exact))?;
+        }
+        if let Some(heat) = pixels::heat(&trigger.examples) {
+            put("heat-map", &heat)?;
+            put("heat-map-large", &enlarged(&heat))?;
         }
         for (i, example) in trigger.examples.iter().take(EXAMPLES).enumerate() {
             let what = format!("example-{}", i + 1);
@@ -138,8 +142,8 @@ mod tests {
         let target = folder.path().join("new").join("pictures");
         let files = write(&example::audit(), &target).unwrap();
         let names: Vec<_> = files.iter().map(|f| f.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(names.len(), 9, "{names:?}");
-        assert_eq!(std::fs::read_dir(&target).unwrap().count(), 9, "nothing half-written stays");
+        assert_eq!(names.len(), 11, "{names:?}");
+        assert_eq!(std::fs::read_dir(&target).unwrap().count(), 11, "nothing half-written stays");
 
         let mask = image::open(target.join("label-001-stop-mask.png")).unwrap().into_luma8();
         assert_eq!(mask.dimensions(), (5, 4));

@@ -3,7 +3,7 @@
 //! In: a [`Picture`] with values in `[0, 1]`, or a PNG that an earlier audit wrote. Out: an image, or a picture again,
 //! whose values are then rounded to 1/255.
 
-use crate::detect::Picture;
+use crate::detect::{Example, Picture};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::{DynamicImage, GrayImage, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
@@ -44,6 +44,33 @@ pub fn on_gray(mask: &Picture, pattern: &Picture) -> Option<DynamicImage> {
         Rgb(pattern.get_pixel(x, y).0.map(|c| (cover * f32::from(c) + (1.0 - cover) * GRAY).round() as u8))
     };
     Some(RgbImage::from_fn(width, height, pixel).into())
+}
+
+/// How much a trigger changes each pixel, on average over these pictures: black where nothing, then red, yellow, and white where most.
+/// `None` where the pictures do not fit each other, or nothing changes.
+pub fn heat(examples: &[Example]) -> Option<DynamicImage> {
+    let &Picture { channels, height, width, .. } = &examples.first()?.before;
+    let (w, h) = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
+    let area = width.checked_mul(height).filter(|&area| area > 0)?;
+    let mut change = vec![0.0_f32; area];
+    for Example { before, after, .. } in examples {
+        let fits =
+            |p: &Picture| (p.channels, p.height, p.width, p.values.len()) == (channels, height, width, channels * area);
+        if !fits(before) || !fits(after) {
+            return None;
+        }
+        let changes = before.values.iter().zip(&after.values).map(|(a, b)| (a - b).abs());
+        changes.enumerate().for_each(|(i, by)| change[i % area] += by);
+    }
+    let most = change.iter().copied().fold(0.0, f32::max);
+    if !(most.is_finite() && most > 0.0) {
+        return None;
+    }
+    let hot = |x: u32, y: u32| {
+        let share = change[y as usize * width + x as usize] / most;
+        Rgb([0.0, 1.0, 2.0].map(|colder| byte(3.0 * share - colder)))
+    };
+    Some(RgbImage::from_fn(w, h, hot).into())
 }
 
 /// `[0, 1]` to a byte, rounded; what is no number is black.
@@ -112,6 +139,25 @@ mod tests {
         }
         let huge = image::GrayImage::new(MAX_SIDE + 1, 1).into();
         assert!(from_data_uri(&data_uri(&huge).unwrap()).is_none());
+    }
+
+    #[test]
+    fn the_hottest_pixel_is_white_and_one_that_stays_is_black() {
+        let gray = |values: [f32; 3]| Picture { channels: 1, height: 1, width: 3, values: values.to_vec() };
+        let example = |after| Example {
+            before: gray([0.2; 3]),
+            after: gray(after),
+            truth: 0,
+            answer_before: (0, 1.0),
+            answer_after: (1, 1.0),
+        };
+        let heat_of = |examples: &[Example]| heat(examples).map(|map| map.into_rgb8().into_raw());
+        let map = heat_of(&[example([0.2, 0.3, 0.8]), example([0.2, 0.5, 0.8])]).unwrap();
+        assert_eq!(map, [[0, 0, 0], [255, 0, 0], [255, 255, 255]].concat());
+        assert_eq!(heat_of(&[example([0.2; 3])]), None, "nothing changes");
+        assert_eq!(heat_of(&[]), None);
+        let other = Example { after: Picture { width: 2, ..gray([0.0; 3]) }, ..example([0.0; 3]) };
+        assert_eq!(heat_of(&[example([0.0; 3]), other]), None);
     }
 
     #[test]

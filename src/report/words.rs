@@ -99,21 +99,24 @@ pub fn size(trigger: &TriggerEvidence) -> String {
     }
 }
 
-/// What the pictures of a trigger are called and what they show, in this order: its mask, its pattern, both together; `None` where
-/// there is nothing to be seen in one.
-pub fn parts(shape: Shape) -> [Option<(&'static str, &'static str)>; 3] {
+/// What the pictures of a trigger are called and what they show, in this order: its mask, its pattern, both together, and where it
+/// changes pictures; `None` where there is nothing to be seen in one.
+pub fn parts(shape: Shape) -> [Option<(&'static str, &'static str)>; 4] {
+    let heat = Some(("Heat map", "how much pictures change: black not, white most"));
     match shape {
         Shape::Patch => [
             Some(("Mask", "white covers, black does not")),
             Some(("Pattern", "what it covers the picture with")),
             Some(("Trigger", "the pattern through the mask")),
+            heat,
         ],
         Shape::Blend => [
             Some(("Mask", "white: added strongly, black: not")),
             Some(("Pattern", "what is added; mid gray is nothing")),
             Some(("Trigger", "the pattern as strong as the mask")),
+            heat,
         ],
-        Shape::Warp => [None, Some(("Shifts", "gray: none, red: from below, green: from the right")), None],
+        Shape::Warp => [None, Some(("Shifts", "gray: none, red: from below, green: from the right")), None, heat],
     }
 }
 

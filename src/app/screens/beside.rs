@@ -2,7 +2,7 @@
 
 use crate::app::known::Row;
 use crate::app::theme;
-use crate::app::widgets::{Part, Pictures, badge, explained, heading, numbers, plain, trigger, weak};
+use crate::app::widgets::{Part, Pictures, badge, explained, heading, heat, numbers, plain, trigger, weak};
 use crate::app::words;
 use crate::detect::Shape;
 use egui::{Label, RichText, Ui};
@@ -45,6 +45,8 @@ fn one(ui: &mut Ui, row: &Row, pictures: &mut Pictures) {
                 let whole = format!("Trigger of label {}, side by side", row.title());
                 let paint = || trigger(found.shape, &found.mask, &found.pattern);
                 pictures.show(ui, (row.version, Part::Trigger), SIDE, &whole, paint);
+                let changed = format!("Heat map of label {}, side by side", row.title());
+                pictures.show(ui, (row.version, Part::Heat), SIDE, &changed, || heat(&found.examples));
             });
         }
         None => {

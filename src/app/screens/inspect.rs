@@ -8,7 +8,8 @@ use crate::app::saving::{Output, Saving};
 use crate::app::strengths::Strengths;
 use crate::app::theme::{self, Colors};
 use crate::app::widgets::{
-    Part, Pictures, badge, explained, heading, legend, losses_of_one_label, numbers, plain, trigger, trouble, weak,
+    Part, Pictures, badge, explained, heading, heat, legend, losses_of_one_label, numbers, plain, trigger, trouble,
+    weak,
 };
 use crate::app::words;
 use crate::audit::Audit;
@@ -168,15 +169,16 @@ impl Inspect<'_> {
                 self.known.name(row.label)
             );
             ui.add(Label::new(text).wrap());
-            let side = ((ui.available_width() - NUMBERS) / 3.0 - 18.0).clamp(72.0, 150.0);
+            let side = ((ui.available_width() - NUMBERS) / 4.0 - 18.0).clamp(72.0, 150.0);
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = 18.0;
-                let parts = [Part::Mask, Part::Pattern, Part::Trigger].into_iter().zip(words::parts(found.shape));
+                let parts = [Part::Mask, Part::Pattern, Part::Trigger, Part::Heat].into_iter().zip(words::parts(found.shape));
                 for (part, (name, explanation)) in parts.filter_map(|(part, said)| Some((part, said?))) {
                     ui.vertical(|ui| {
                         let paint = || match part {
                             Part::Mask => plain(&found.mask),
                             Part::Pattern => plain(&found.pattern),
+                            Part::Heat => heat(&found.examples),
                             _ => trigger(found.shape, &found.mask, &found.pattern),
                         };
                         let alt = format!("{name} of label {}", row.title());

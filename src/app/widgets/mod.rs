@@ -19,7 +19,7 @@ pub use curves::{Curve, Curves};
 pub use loss_plot::{LossPlot, legend, losses_of_one_label};
 pub use number::{explained, help, numbers};
 pub use path_field::path_field;
-pub use picture::{Part, Pictures, close_up, of_set, plain, trigger};
+pub use picture::{Part, Pictures, close_up, heat, of_set, plain, trigger};
 pub use progress::progress_bar;
 pub use repair_plot::{repair_legend, repair_plot};
 pub use spotlight::{lit, shine};

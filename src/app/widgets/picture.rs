@@ -2,8 +2,9 @@
 //! Each becomes a texture once.
 
 use super::zoom::{Zoom, pixel, zoom_view};
-use crate::detect::{Picture, Shape};
+use crate::detect::{Example, Picture, Shape};
 use crate::images::ImageSet;
+use crate::report::pixels;
 use egui::{
     Color32, ColorImage, Context, Image, Response, Sense, TextureHandle, TextureOptions, Ui, load::SizedTexture, vec2,
 };
@@ -19,6 +20,8 @@ pub enum Part {
     Pattern,
     /// The pattern where the mask lets it through, on gray.
     Trigger,
+    /// How much it changes each pixel of the pictures.
+    Heat,
     /// The same, only where the mask is.
     Thumbnail,
     /// A clean picture.
@@ -112,6 +115,14 @@ pub fn trigger(shape: Shape, mask: &Picture, pattern: &Picture) -> ColorImage {
         let cover = mask.values.get(at).copied().unwrap_or(0.0).clamp(0.0, 1.0);
         color(pattern, at).map(|c| cover * c + (1.0 - cover) * GRAY)
     })
+}
+
+/// How much a trigger changes each pixel of these pictures; dark where it changes none.
+pub fn heat(examples: &[Example]) -> ColorImage {
+    pixels::heat(examples).map_or_else(
+        || ColorImage::filled([1, 1], Color32::BLACK),
+        |map| ColorImage::from_rgb([map.width() as usize, map.height() as usize], &map.into_rgb8()),
+    )
 }
 
 /// The square of the trigger that holds everything the mask covers at least half, with a little around

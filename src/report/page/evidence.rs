@@ -49,6 +49,7 @@ fn of_trigger(audit: &Audit, label: &LabelFindings, trigger: &TriggerEvidence) -
         pixels::image(&trigger.mask),
         pixels::image(&trigger.pattern),
         pixels::on_gray(&trigger.mask, &trigger.pattern),
+        pixels::heat(&trigger.examples),
     ];
     let mut gallery: Vec<Shown> = pictures
         .into_iter()

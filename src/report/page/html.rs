@@ -166,7 +166,11 @@ mod tests {
         ] {
             assert!(html.contains(part), "no {part}");
         }
-        assert_eq!(html.matches("data:image/png;base64,").count(), 5, "mask, pattern, trigger, before and after");
+        assert_eq!(
+            html.matches("data:image/png;base64,").count(),
+            6,
+            "mask, pattern, trigger, heat map, before and after"
+        );
         assert!(!html.contains("NaN") && !html.contains("<script"));
         assert_eq!(html, text(&example::audit(), None), "the same audit, the same bytes");
     }

@@ -72,6 +72,7 @@ impl Sum<'_> {
         );
         // SAFETY: the assertions say that every read lies inside `source` and `weights`; the vector
         // versions exist only in `Instructions::all`, which asked the processor.
+        #[cfg_attr(not(target_arch = "x86_64"), allow(unused_unsafe, reason = "only vector versions need it"))]
         unsafe {
             match (instructions, channels) {
                 #[cfg(target_arch = "x86_64")]
