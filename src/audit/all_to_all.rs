@@ -17,7 +17,6 @@ use crate::detect::all_to_all::{Scatter, changed, moves, scattered};
 use crate::detect::neural_cleanse::Search;
 use crate::detect::{AllToAll, Trigger, TriggerEvidence};
 use crate::progress::Monitor;
-use crate::tensor::Seed;
 
 /// After so many steps it is looked whether the answers go to many labels; planted marks moved 0.8 and more of them then.
 const LOOKED_AT: usize = 64;
@@ -37,7 +36,7 @@ pub(super) fn search(
     let how = how(settings, subject);
     let steps = Steps::new(pace, Phase::AllToAll, how.steps * (1 + known_clean.len()));
     let held_out = subject.split.held_out.sample(TRIED_ON, settings.seed);
-    let Some(trigger) = found(subject, &how, settings.seed, &steps, monitor)? else { return Ok(()) };
+    let Some(trigger) = found(settings, subject, &how, &steps, monitor)? else { return Ok(()) };
     let suspect = &subject.suspect;
     let moves = moves(suspect, &held_out, &trigger, how.batch, monitor)?;
     let moved: Vec<_> = moves.iter().filter(|one| one.is_one()).collect();
@@ -75,22 +74,22 @@ pub(super) fn search(
     Ok(())
 }
 
-/// The mark, unless the answers went to a few labels midway.
+/// The mark; of a quick audit none where the answers went to a few labels midway.
 fn found(
+    settings: &Settings,
     subject: &Subject,
     how: &Search,
-    seed: Seed,
     steps: &Steps<'_>,
     monitor: &Monitor,
 ) -> Result<Option<Trigger>, AuditError> {
-    let (journal, key) = (&subject.journal, "all-to-all");
+    let (journal, key, seed) = (&subject.journal, "all-to-all", settings.seed);
     let trigger: Option<Trigger> = journal.once(key, || {
         let mut search = Scatter::new(&subject.suspect, &subject.split.search, how, seed)?;
         let told = |n| steps.add(n, STAGE);
         Following::new(&mut search, journal.checkpoint(key), &told, monitor)?.until(LOOKED_AT)?;
         let Some(so_far) = search.trigger(None, 0) else { return Ok(None) };
         let there = moves(&subject.suspect, &subject.split.search.sample(TRIED_ON, seed), &so_far, how.batch, monitor)?;
-        if scattered(&there) < all_to_all::NEARLY {
+        if !settings.thorough && scattered(&there) < all_to_all::NEARLY {
             journal.checkpoint(key).finished();
             return Ok(None);
         }

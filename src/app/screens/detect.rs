@@ -19,6 +19,8 @@ const LEGEND_BESIDE_BUTTONS: f32 = 800.0;
 
 /// Height of a row of the table.
 const ROW: f32 = 34.0;
+/// A name takes no more, so that on a wide screen its verdict still stands beside it.
+const WIDEST_NAME: f32 = 560.0;
 
 /// From this width on there is room for a dot a shot.
 const WIDE: f32 = 770.0;
@@ -257,7 +259,7 @@ impl Detect {
             .auto_shrink(false)
             .min_scrolled_height(60.0)
             .max_scroll_height(height)
-            .column(Column::remainder().at_least(76.0).clip(true))
+            .column(Column::remainder().at_least(76.0).at_most(WIDEST_NAME).clip(true))
             .column(Column::exact(160.0))
             .column(Column::exact(if dots { 136.0 } else { 50.0 }))
             .column(Column::exact(50.0))

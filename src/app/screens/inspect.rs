@@ -169,7 +169,7 @@ impl Inspect<'_> {
                 self.known.name(row.label)
             );
             ui.add(Label::new(text).wrap());
-            let side = ((ui.available_width() - NUMBERS) / 4.0 - 18.0).clamp(72.0, 150.0);
+            let side = ((ui.available_width() - NUMBERS) / 4.0 - 18.0).clamp(56.0, 150.0);
             ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = 18.0;
                 let parts = [Part::Mask, Part::Pattern, Part::Trigger, Part::Heat].into_iter().zip(words::parts(found.shape));

@@ -176,9 +176,10 @@ pub(super) fn limit(pairs: PairsExamined) -> String {
                                     after it was not searched for: warps, patches and faint patterns for one label, and marks \
                                     for one pair of labels only. Triggers that differ from picture to picture can escape"
             .into(),
-        PairsExamined::NotNeeded => "Searched for were warps, then patches that work on every picture; as one was \
-                                     confirmed, what comes after it was not searched for: faint patterns and marks for one \
-                                     label only. Triggers that differ from picture to picture can escape"
+        PairsExamined::NotNeeded => "Searched for were one mark that sends each label to another, warps, then patches that work \
+                                     on every picture; as one was confirmed, what comes after it was not searched for: faint \
+                                     patterns and marks for one label only. Triggers that differ from picture to picture can \
+                                     escape"
             .into(),
         PairsExamined::No => "Searched for were warps and patches that work on every picture. Faint patterns, triggers that \
                               differ from picture to picture, and marks for one label only can escape"

@@ -4,7 +4,7 @@
 //! steps they are. A stretch reads one picture, and only its last value is read by what comes after it. Where its
 //! sizes turn out not to fit, the nodes are run one by one, so that an error names its node.
 
-use super::gelus::gelu_at;
+use super::gelus::{Gelu, gelu_at};
 use super::normalise::{folded, scale_and_shift};
 use super::value::{Live, Operands};
 use crate::model::graph::{Binary, Node, Op, Source, Unary, ValueId};
@@ -72,7 +72,8 @@ pub(super) fn stretches(
     let mut all = HashMap::new();
     let mut begin = 0;
     while begin < graph.nodes.len() {
-        let found = stretch(graph, begin, last_use, fused).or_else(|| gelu_at(graph, begin, parameters, uses));
+        let found = stretch(graph, begin, last_use, fused)
+            .or_else(|| gelu_at(graph, begin, parameters, uses).map(Stretch::from));
         begin = found.as_ref().and_then(|s| s.nodes.iter().max()).map_or(begin, |&last| last) + 1;
         if let Some(found) = found {
             all.insert(found.nodes[0], found);
@@ -114,6 +115,12 @@ fn stretch(graph: &Graph, begin: usize, last_use: &[usize], fused: &[Option<usiz
     let (len, output) = best?;
     nodes.truncate(len);
     Some(Stretch { nodes, input, output, kind: Kind::Chain })
+}
+
+impl From<Gelu> for Stretch {
+    fn from(Gelu { nodes, input, output, scale }: Gelu) -> Self {
+        Self { nodes: nodes.collect(), input, output, kind: Kind::Gelu { scale } }
+    }
 }
 
 impl Stretch {

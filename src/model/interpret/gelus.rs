@@ -3,17 +3,28 @@
 //!
 //! In: the graph and how often its values are read. Out: what is read and written, and the factor inside the error function.
 
-use super::chains::{Kind, Stretch};
 use crate::model::graph::{Binary, Node, Op, Source, Unary, ValueId};
 use crate::model::{Graph, Parameters};
 use std::f32::consts::FRAC_1_SQRT_2;
+use std::ops::Range;
 
 /// Nodes of the pattern, in the order of the file: scaled, its error function, plus one, times `x`, halved; or the last two the other
 /// way round.
 const LENGTH: usize = 5;
 
+/// The pattern where it was found.
+pub(super) struct Gelu {
+    /// Positions of its nodes.
+    pub nodes: Range<usize>,
+    /// What it reads, and what it computes.
+    pub input: ValueId,
+    pub output: ValueId,
+    /// The factor inside the error function.
+    pub scale: f32,
+}
+
 /// The pattern that begins at node `begin`, if one does. Its factors must be fixed and near those of the function.
-pub(super) fn gelu_at(graph: &Graph, begin: usize, parameters: &Parameters, uses: &[usize]) -> Option<Stretch> {
+pub(super) fn gelu_at(graph: &Graph, begin: usize, parameters: &Parameters, uses: &[usize]) -> Option<Gelu> {
     let [scaled, erf, raised, product, halved] = graph.nodes.get(begin..begin + LENGTH)? else { return None };
     let number = |id: ValueId| -> Option<f32> {
         let t = match &graph.values[id.0].source {
@@ -62,7 +73,7 @@ pub(super) fn gelu_at(graph: &Graph, begin: usize, parameters: &Parameters, uses
     };
     let &[output] = halved.outputs.as_slice() else { return None };
     let is_gelu = one == 1.0 && half == 0.5 && (scale - FRAC_1_SQRT_2).abs() < 1e-3;
-    is_gelu.then(|| Stretch { nodes: (begin..begin + LENGTH).collect(), input: x, output, kind: Kind::Gelu { scale } })
+    is_gelu.then_some(Gelu { nodes: begin..begin + LENGTH, input: x, output, scale })
 }
 
 #[cfg(test)]
