@@ -27,7 +27,7 @@ const STANDS_OUT: Bounds = Bounds { share: LARGEST_SHARE, chance: 0.1, than_else
 /// Of one that turns at most this share of pictures there: fainter than any honest label that was seen (0.74), where the probability
 /// is that of few labels which differ much among themselves.
 const NOTHING_AT_ALL: f32 = 0.02;
-const STANDS_OUT_AND_IS_STRANGE: Bounds = Bounds { share: 0.65, chance: 0.3, than_elsewhere: 0.85 };
+const STANDS_OUT_AND_IS_STRANGE: Bounds = Bounds { share: 0.68, chance: 0.45, than_elsewhere: 0.85 };
 /// Fainter than on honest models when it needs at most this share of their strength.
 const FAINTER: f32 = 0.7;
 /// A pattern stronger than this is not faint: it simply paints over the picture.
