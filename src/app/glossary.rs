@@ -132,6 +132,13 @@ pub static ENTRIES: &[Entry] = &[
         "Zhu et al., ICCV 2023",
     ),
     entry(
+        "Heat map",
+        &[],
+        "A picture of where a trigger changes pictures, and how much: black where not at all, then red, yellow, and white where most. Each \
+         map has a scale of its own.",
+        "",
+    ),
+    entry(
         "Held-back pictures",
         &[],
         "Clean pictures that a search or a repair never used. Only what holds on these counts as confirmed.",
