@@ -88,10 +88,12 @@ fn found(
         let told = |n| steps.add(n, STAGE);
         Following::new(&mut search, journal.checkpoint(key), &told, monitor)?.until(LOOKED_AT)?;
         let Some(so_far) = search.trigger(None, 0) else { return Ok(None) };
-        let there = moves(&subject.suspect, &subject.split.search.sample(TRIED_ON, seed), &so_far, how.batch, monitor)?;
-        if !settings.thorough && scattered(&there) < all_to_all::NEARLY {
-            journal.checkpoint(key).finished();
-            return Ok(None);
+        if !settings.thorough {
+            let seen = subject.split.search.sample(TRIED_ON, seed);
+            if scattered(&moves(&subject.suspect, &seen, &so_far, how.batch, monitor)?) < all_to_all::NEARLY {
+                journal.checkpoint(key).finished();
+                return Ok(None);
+            }
         }
         Following::new(&mut search, journal.checkpoint(key), &told, monitor)?.run_out()?;
         told(search.steps_left());

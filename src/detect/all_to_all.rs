@@ -5,13 +5,14 @@
 //! of Moosavi-Dezfooli et al., "Universal adversarial perturbations", CVPR 2017); a planted one sends each label to its own. It takes
 //! one search for a model, however many labels that has. Ours, not from a paper. Never decides.
 
-use super::neural_cleanse::{Goal, Progress, Search, Smallest};
+use super::neural_cleanse::{Goal, Search, Smallest};
 use super::{DetectError, Trigger};
 use crate::images::ImageSet;
 use crate::model::Classifier;
-use crate::progress::{Monitor, Stepwise};
+use crate::progress::Monitor;
 use crate::tensor::{Seed, answers};
 use candle_core::{Result, Tensor};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// A label has moved where at least this share of its pictures goes to one other label.
@@ -20,10 +21,11 @@ const MOVED: f32 = 0.5;
 const OUT: f32 = -1e4;
 
 /// The search for the smallest mark that changes every answer.
-pub struct Scatter<'a>(Smallest<'a, Change>);
+pub type Scatter<'a> = Smallest<'a, Change>;
 
 /// The answer is no longer the true label.
-struct Change;
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Change;
 
 impl<'a> Scatter<'a> {
     /// A search that has not begun.
@@ -40,43 +42,13 @@ impl<'a> Scatter<'a> {
             return Err(DetectError::NoImages { label: 0 });
         }
         let order = (0..images.len()).collect();
-        Ok(Self(Smallest::new((model, images), Change, order, search, seed.of("all to all").random())?))
-    }
-
-    /// Steps it may still take.
-    pub fn steps_left(&self) -> usize {
-        self.0.search.steps - self.0.steps_taken()
+        Ok(Self::begun((model, images), Change, order, search, seed.of("all to all").random())?)
     }
 
     /// The smallest mask that worked, else the one that came nearest, as if meant for `source` to become `label`; `None` before the
     /// first window.
     pub fn trigger(&self, source: Option<usize>, label: usize) -> Option<Trigger> {
-        Some(self.0.found()?.clone().meant_for(self.0.search.shape, source, label))
-    }
-}
-
-impl Stepwise for Scatter<'_> {
-    type State = Progress;
-    type Error = DetectError;
-
-    fn steps_taken(&self) -> usize {
-        self.0.steps_taken()
-    }
-
-    fn is_over(&self) -> bool {
-        self.0.is_over()
-    }
-
-    fn step(&mut self, _: &Monitor) -> std::result::Result<(), DetectError> {
-        self.0.step()
-    }
-
-    fn state(&self) -> std::result::Result<Progress, DetectError> {
-        Ok(self.0.progress())
-    }
-
-    fn go_on_from(&mut self, progress: Progress) -> std::result::Result<(), DetectError> {
-        Ok(self.0.go_on_from(progress)?)
+        self.found(source, label)
     }
 }
 
@@ -180,6 +152,7 @@ mod tests {
     use super::*;
     use crate::model::Preprocessing;
     use crate::poison::signs::sign_set;
+    use crate::progress::Stepwise;
     use crate::train::Architecture;
     use candle_core::Device;
 

@@ -11,16 +11,14 @@
 mod descent;
 mod smallest;
 
-pub use smallest::Progress;
-pub(super) use smallest::{Goal, Smallest};
+pub use smallest::{Goal, Progress, Smallest};
 
 use super::{DetectError, Direction, Shape, Trigger};
 use crate::images::ImageSet;
 use crate::model::Classifier;
-use crate::progress::{Monitor, Stepwise};
+use crate::progress::Monitor;
 use crate::tensor::{Seed, answers, cross_entropy};
 use candle_core::Tensor;
-use serde::{Deserialize, Serialize};
 
 /// Below this many sizes an outlier test among labels says nothing.
 pub(crate) const FEWEST_LABELS: usize = 8;
@@ -56,14 +54,7 @@ impl Search {
 
 /// The search for the smallest trigger of one label; it can be taken further step by step, so that labels which cannot
 /// win are left early.
-pub struct Hunt<'a>(Smallest<'a, Direction>);
-
-/// How far a hunt has come, and what for.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Trail {
-    direction: Direction,
-    progress: Progress,
-}
+pub type Hunt<'a> = Smallest<'a, Direction>;
 
 impl<'a> Hunt<'a> {
     /// A search that has not begun.
@@ -82,51 +73,17 @@ impl<'a> Hunt<'a> {
             return Err(DetectError::NoImages { label: direction.target });
         }
         let random = direction.seed(seed.of("neural cleanse")).random();
-        Ok(Self(Smallest::new((model, images), direction, order, search, random)?))
+        Ok(Self::begun((model, images), direction, order, search, random)?)
     }
 
     /// What it searches.
     pub fn direction(&self) -> Direction {
-        self.0.goal
-    }
-
-    /// Steps it may still take.
-    pub fn steps_left(&self) -> usize {
-        self.0.search.steps - self.0.steps_taken()
+        *self.goal()
     }
 
     /// The smallest mask that worked; else the one that came nearest; `None` before the first window.
     pub fn trigger(&self) -> Option<Trigger> {
-        let Direction { source, target } = self.direction();
-        Some(self.0.found()?.clone().meant_for(self.0.search.shape, source, target))
-    }
-}
-
-impl Stepwise for Hunt<'_> {
-    type State = Trail;
-    type Error = DetectError;
-
-    fn steps_taken(&self) -> usize {
-        self.0.steps_taken()
-    }
-
-    fn is_over(&self) -> bool {
-        self.0.is_over()
-    }
-
-    fn step(&mut self, _: &Monitor) -> Result<(), DetectError> {
-        self.0.step()
-    }
-
-    fn state(&self) -> Result<Trail, DetectError> {
-        Ok(Trail { direction: self.direction(), progress: self.0.progress() })
-    }
-
-    fn go_on_from(&mut self, Trail { direction, progress }: Trail) -> Result<(), DetectError> {
-        if direction == self.direction() {
-            self.0.go_on_from(progress)?;
-        }
-        Ok(())
+        self.found(self.direction().source, self.direction().target)
     }
 }
 
@@ -201,6 +158,7 @@ mod tests {
     use super::*;
     use crate::model::Preprocessing;
     use crate::poison::signs::sign_set;
+    use crate::progress::Stepwise;
     use crate::train::Architecture;
     use candle_core::Device;
 

@@ -8,8 +8,10 @@ use super::descent::{CostControl, Descent};
 use crate::detect::{DetectError, Shape, Trigger};
 use crate::images::ImageSet;
 use crate::model::Classifier;
+use crate::progress::{Monitor, Stepwise};
 use crate::tensor::{Random, numbers};
 use candle_core::{Device, Result, Tensor};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Batches in one window over which success is judged.
@@ -18,7 +20,7 @@ const WINDOW: usize = 4;
 const PROGRESS: f32 = 0.02;
 
 /// What a mask is to do.
-pub(in crate::detect) trait Goal {
+pub trait Goal: Clone + PartialEq + Serialize + DeserializeOwned {
     /// What is to become small, of `logits [n, classes]` for these images of the set.
     ///
     /// # Errors
@@ -34,47 +36,41 @@ pub(in crate::detect) trait Goal {
 
 /// A mask and its pattern, and how they were found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(in crate::detect) struct Mark {
+struct Mark {
     /// `[1, 1, h, w]` in `[0, 1]`.
     #[serde(with = "numbers")]
-    pub(in crate::detect) mask: Tensor,
+    mask: Tensor,
     /// `[1, c, h, w]` in `[0, 1]`.
     #[serde(with = "numbers")]
-    pub(in crate::detect) pattern: Tensor,
+    pattern: Tensor,
     /// What the search made small, of all pixels.
-    pub(in crate::detect) l1: f32,
+    l1: f32,
     /// For how many of the images of its window it did what it is to do, in `[0, 1]`.
-    pub(in crate::detect) rate: f32,
+    rate: f32,
     /// Whether that is what the search asked for.
-    pub(in crate::detect) reached: bool,
+    reached: bool,
 }
 
 impl Mark {
-    /// As a trigger of that shape which turns pictures of `source`, or of every other label, into `label`.
-    pub(in crate::detect) fn meant_for(self, shape: Shape, source: Option<usize>, label: usize) -> Trigger {
-        let Self { mask, pattern, l1, rate, reached } = self;
-        Trigger { label, source, shape, mask, pattern, l1, asr_search: rate, reached }
-    }
-
     fn on(self, device: &Device) -> Result<Self> {
         Ok(Self { mask: self.mask.to_device(device)?, pattern: self.pattern.to_device(device)?, ..self })
     }
 }
 
 /// A search under way.
-pub(in crate::detect) struct Smallest<'a, G> {
-    pub(in crate::detect) goal: G,
+pub struct Smallest<'a, G> {
     model: &'a Classifier,
-    pub(in crate::detect) search: &'a Search,
+    search: &'a Search,
     images: &'a ImageSet,
     /// The images it is about, shuffled; they are shown round and round.
     order: Vec<usize>,
-    at: Progress,
+    at: Progress<G>,
 }
 
 /// How far a search has come: with it, the same search goes on as if it had never been interrupted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Progress {
+pub struct Progress<G> {
+    goal: G,
     descent: Descent,
     control: CostControl,
     best: Option<Mark>,
@@ -94,7 +90,7 @@ impl<'a, G: Goal> Smallest<'a, G> {
     ///
     /// # Errors
     /// Where the device fails.
-    pub(in crate::detect) fn new(
+    pub(in crate::detect) fn begun(
         (model, images): (&'a Classifier, &'a ImageSet),
         goal: G,
         mut order: Vec<usize>,
@@ -105,6 +101,7 @@ impl<'a, G: Goal> Smallest<'a, G> {
         let (device, size) = (model.device(), [images.height, images.width]);
         let descent = Descent::new(search.shape, &mut random, images.channels, size, &device)?;
         let at = Progress {
+            goal,
             descent,
             control: CostControl::default(),
             best: None,
@@ -116,62 +113,24 @@ impl<'a, G: Goal> Smallest<'a, G> {
             seen: 0,
             next: 0,
         };
-        Ok(Self { goal, model, search, images, order, at })
+        Ok(Self { model, search, images, order, at })
     }
 
     /// The smallest mask that worked; else the one that came nearest; `None` before the first window.
-    pub(in crate::detect) fn found(&self) -> Option<&Mark> {
-        self.at.best.as_ref().or(self.at.nearest.as_ref())
+    /// As if meant for `source`, or every other label, to become `label`.
+    pub(in crate::detect) fn found(&self, source: Option<usize>, label: usize) -> Option<Trigger> {
+        let Mark { mask, pattern, l1, rate, reached } = self.at.best.as_ref().or(self.at.nearest.as_ref())?.clone();
+        Some(Trigger { label, source, shape: self.search.shape, mask, pattern, l1, asr_search: rate, reached })
     }
 
-    /// Steps that were taken.
-    pub(in crate::detect) fn steps_taken(&self) -> usize {
-        self.at.steps
+    /// What it is to do.
+    pub(in crate::detect) fn goal(&self) -> &G {
+        &self.at.goal
     }
 
-    /// Whether it has taken all its steps, or no smaller mask has come up for long.
-    pub(in crate::detect) fn is_over(&self) -> bool {
-        self.at.steps >= self.search.steps
-            || (self.at.best.is_some() && self.at.control.went_both_ways() && self.at.rested >= self.search.rest)
-    }
-
-    /// A step.
-    ///
-    /// # Errors
-    /// Where the model or the device fails.
-    pub(in crate::detect) fn step(&mut self) -> std::result::Result<(), DetectError> {
-        let chosen = self.next();
-        let x = self.images.tensor(&chosen, &self.model.device())?;
-        let loss = |logits: &Tensor| self.goal.loss(logits, self.images, &chosen);
-        let small = (self.search.shape, self.at.control.cost);
-        let (mask, pattern, logits) = self.at.descent.step(self.model, &x, loss, small)?;
-        self.at.steps += 1;
-        self.at.hits += self.goal.done(&logits, self.images, &chosen)?;
-        self.at.seen += chosen.len();
-        if self.at.steps.is_multiple_of(WINDOW) {
-            self.judge(mask, pattern)?;
-        }
-        Ok(())
-    }
-
-    /// A copy of how far it has come.
-    pub(in crate::detect) fn progress(&self) -> Progress {
-        self.at.clone()
-    }
-
-    /// Goes on from where the same search had come to; left as it is where that was another.
-    ///
-    /// # Errors
-    /// Where the device cannot hold it.
-    pub(in crate::detect) fn go_on_from(&mut self, progress: Progress) -> Result<()> {
-        let fits = progress.descent.is_like(&self.at.descent)
-            && progress.shape == self.at.shape
-            && (self.at.steps..=self.search.steps).contains(&progress.steps)
-            && progress.next < self.order.len();
-        if fits {
-            self.at = progress.on(&self.model.device())?;
-        }
-        Ok(())
+    /// Steps it may still take.
+    pub fn steps_left(&self) -> usize {
+        self.search.steps - self.at.steps
     }
 
     /// The next images.
@@ -207,7 +166,52 @@ impl<'a, G: Goal> Smallest<'a, G> {
     }
 }
 
-impl Progress {
+impl<G: Goal> Stepwise for Smallest<'_, G> {
+    type State = Progress<G>;
+    type Error = DetectError;
+
+    fn steps_taken(&self) -> usize {
+        self.at.steps
+    }
+
+    fn is_over(&self) -> bool {
+        self.at.steps >= self.search.steps
+            || (self.at.best.is_some() && self.at.control.went_both_ways() && self.at.rested >= self.search.rest)
+    }
+
+    fn step(&mut self, _: &Monitor) -> std::result::Result<(), DetectError> {
+        let chosen = self.next();
+        let x = self.images.tensor(&chosen, &self.model.device())?;
+        let Progress { goal, descent, control, .. } = &mut self.at;
+        let loss = |logits: &Tensor| goal.loss(logits, self.images, &chosen);
+        let (mask, pattern, logits) = descent.step(self.model, &x, loss, (self.search.shape, control.cost))?;
+        self.at.steps += 1;
+        self.at.hits += self.at.goal.done(&logits, self.images, &chosen)?;
+        self.at.seen += chosen.len();
+        if self.at.steps.is_multiple_of(WINDOW) {
+            self.judge(mask, pattern)?;
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> std::result::Result<Progress<G>, DetectError> {
+        Ok(self.at.clone())
+    }
+
+    fn go_on_from(&mut self, progress: Progress<G>) -> std::result::Result<(), DetectError> {
+        let fits = progress.goal == self.at.goal
+            && progress.descent.is_like(&self.at.descent)
+            && progress.shape == self.at.shape
+            && (self.at.steps..=self.search.steps).contains(&progress.steps)
+            && progress.next < self.order.len();
+        if fits {
+            self.at = progress.on(&self.model.device())?;
+        }
+        Ok(())
+    }
+}
+
+impl<G> Progress<G> {
     fn on(self, device: &Device) -> Result<Self> {
         let move_all = |found: Option<Mark>| found.map(|mark| mark.on(device)).transpose();
         Ok(Self {
