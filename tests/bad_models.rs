@@ -5,11 +5,8 @@ mod made;
 
 use candle_core::{Device, Tensor};
 use made::*;
-use poisdetc::images::{self, Wanted};
 use poisdetc::model::onnx::messages::*;
 use poisdetc::model::{Classifier, ModelError, Preprocessing, open};
-use poisdetc::progress::Monitor;
-use poisdetc::report::{earlier, saved};
 use prost::Message;
 use std::path::Path;
 
@@ -157,7 +154,7 @@ fn declared_sizes_are_held_against_what_is_there() {
         let pads = AttributeProto { name: Some("pads".into()), ints: vec![60000; 4], ..Default::default() };
         g.node[0].attribute.push(pads);
     });
-    says(&error(&pads), &["first", "too large"]);
+    says(&error(&pads), &["first", "more work"]);
     let expand = changed(|g| {
         g.node[1] = node("Expand", "grow", &["c", "s"], "r");
         g.initializer.push(integers("s", &[1 << 20, 4, 1 << 20, 1 << 20]));
@@ -286,21 +283,4 @@ fn a_preprocessing_that_does_not_fit_is_refused() {
     let classifier = Classifier::new(&model, Preprocessing::unit([8, 8], 3), &Device::Cpu).unwrap();
     let wrong = Tensor::zeros((1, 3, 9, 9), candle_core::DType::F32, &Device::Cpu).unwrap();
     assert!(classifier.logits(&wrong).unwrap_err().to_string().contains("[1, 3, 9, 9]"));
-}
-
-/// Everything that a fuzzer found (fuzz/run.sh), once it is mended.
-#[test]
-fn what_fuzzing_found_gets_one_sentence() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fuzzed");
-    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(files.len() >= 3);
-    for file in files {
-        let ending = file.extension().unwrap_or_default().to_str().unwrap_or_default();
-        let said = match ending {
-            "npz" => vec![images::open(&file, &Wanted::default(), &Monitor::silent()).unwrap_err().to_string()],
-            "json" => vec![earlier::read(&file).unwrap_err().to_string(), saved::read(&file).unwrap_err().to_string()],
-            _ => vec![open(&file).unwrap_err().to_string()],
-        };
-        assert!(said.iter().all(|said| !said.contains(char::is_control)), "{said:?}");
-    }
 }

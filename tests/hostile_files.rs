@@ -431,6 +431,26 @@ fn bombs() {
     all_are_refused(&corpus);
 }
 
+/// Everything that a fuzzer found (fuzz/run.sh), once it is mended.
+#[test]
+fn what_fuzzing_found() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/fuzzed");
+    let found = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let corpus: Vec<Bad> = found
+        .map(|path| {
+            let (given, name) = match path.extension().unwrap().to_str().unwrap() {
+                "onnx" => (Given::Model, "model.onnx"),
+                "npz" => (Given::Images, "images.npz"),
+                "json" => (Given::Audit, "audit.json"),
+                other => panic!("nobody reads .{other}"),
+            };
+            bad(given, name, path.file_name().unwrap().to_string_lossy(), fs::read(&path).unwrap())
+        })
+        .collect();
+    assert!(corpus.len() >= 4);
+    all_are_refused(&corpus);
+}
+
 /// Sizes inside a Keras file, wherever they stand; those that nothing reads change nothing.
 #[test]
 fn keras_files_with_endless_sizes() {

@@ -33,7 +33,7 @@ fn graphs_that_ask_for_endless_memory_or_work_are_refused_in_time() {
         g.node.extend(names.iter().map(|n| node("Expand", n, &["p", "times"], n)));
         let mut all = vec!["p"];
         all.extend(names.iter().map(String::as_str));
-        g.initializer.push(integers("big", &[256, 4, 512, 512]));
+        g.initializer.push(integers("big", &[64, 4, 512, 512]));
         for n in &names {
             let n = format!("{n} grown");
             g.node.push(node("Expand", &n, &["p", "big"], &n));
@@ -68,7 +68,7 @@ fn graphs_that_ask_for_endless_memory_or_work_are_refused_in_time() {
         let mut grow = node("Expand", "grow", &["c", "wide"], "w1");
         grow.attribute.clear();
         g.initializer.push(integers("wide", &[1, 4, 6, 6]));
-        g.initializer.push(integers("scale", &[1, 4, 4096, 4096]));
+        g.initializer.push(integers("scale", &[1, 4, 2048, 2048]));
         let mut resize = node("Resize", "zoom", &["w1", "", "", "scale"], "z");
         resize.attribute.push(AttributeProto {
             name: Some("mode".into()),
@@ -87,7 +87,7 @@ fn graphs_that_ask_for_endless_memory_or_work_are_refused_in_time() {
         g.initializer.push(integers("twice", &[1, 2, 1, 1]));
         chained(g, 1000, |before, after| node("Tile", after, &[before, "twice"], after));
     });
-    says(&error(&doubled), &["too large"]);
+    says(&error(&doubled), &["more memory"]);
     assert!(started.elapsed().as_secs() < 600, "{:?}", started.elapsed());
 }
 

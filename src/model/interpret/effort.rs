@@ -4,8 +4,14 @@ use super::value::{Live, Operands};
 use crate::model::graph::Op;
 use candle_core::{Result, bail};
 
-/// The most numbers that may be held at a time while a graph is tried out on one picture (1 GiB of `f32`).
-const MOST_HELD: usize = 1 << 28;
+/// The most numbers that may be held at a time while a graph is tried out, for every number of its pictures: large networks
+/// hold 50 to 150. Whatever the pictures, 256 MiB of `f32` at least and 1 GiB at most.
+const HELD_PER_NUMBER: usize = 256;
+const HELD: std::ops::RangeInclusive<usize> = 1 << 26..=1 << 28;
+/// The same for products, all runs together: a wide network for small pictures takes two million in a run, and is run once for every
+/// window whose padding has to be found. Some seconds at least, minutes at most.
+const PRODUCTS_PER_NUMBER: f64 = (1_u64 << 23) as f64;
+const PRODUCTS: std::ops::RangeInclusive<f64> = (1_u64 << 38) as f64..=(1_u64 << 42) as f64;
 
 /// What runs have cost so far, and what they may cost.
 #[derive(Debug, Clone)]
@@ -16,6 +22,8 @@ pub(in crate::model) struct Effort {
     products: f64,
     /// Numbers that later steps still read.
     held: usize,
+    /// Whether the graph may be hostile.
+    stranger: bool,
     most_numbers: usize,
     most_products: f64,
     most_held: usize,
@@ -28,28 +36,32 @@ impl Effort {
             numbers: 0,
             products: 0.0,
             held: 0,
+            stranger: false,
             most_numbers: usize::MAX,
             most_products: f64::INFINITY,
             most_held: usize::MAX,
         }
     }
 
-    /// For the first runs of a graph, on a picture: well beyond the largest published networks, and minutes at most.
+    /// For the first runs of a graph, on a few pictures: well beyond the largest published networks.
     pub fn of_a_stranger() -> Self {
-        let most_products = (1_u64 << 42) as f64;
-        Self { most_numbers: 1 << 32, most_products, most_held: MOST_HELD, ..Self::unlimited() }
+        Self { stranger: true, most_numbers: 1 << 32, ..Self::unlimited() }
     }
 
-    /// Another run begins: nothing is held.
-    pub(super) fn begin(&mut self) {
+    /// Another run begins, for pictures of so many numbers: nothing is held.
+    pub(super) fn begin(&mut self, numbers: usize) {
         self.held = 0;
+        if self.stranger {
+            self.most_held = numbers.saturating_mul(HELD_PER_NUMBER).clamp(*HELD.start(), *HELD.end());
+            self.most_products = (numbers as f64 * PRODUCTS_PER_NUMBER).clamp(*PRODUCTS.start(), *PRODUCTS.end());
+        }
     }
 
     /// Counts a step before it is done.
     pub(super) fn before(&mut self, op: &Op, x: &Operands) -> Result<()> {
         self.products += products(op, x);
         if self.products > self.most_products {
-            bail!("it asks for more work than any image classifier needs")
+            bail!("it asks for more work than any classifier of such pictures needs")
         }
         Ok(())
     }
@@ -63,7 +75,7 @@ impl Effort {
             bail!("it asks for more numbers than any image classifier needs")
         }
         if self.held > self.most_held {
-            bail!("it asks for more memory than 4 GiB")
+            bail!("it asks for more memory than any classifier of such pictures needs")
         }
         Ok(())
     }
@@ -142,11 +154,14 @@ mod tests {
         assert_eq!(done, 4);
         let mut effort = Effort { most_numbers: 1000, ..Effort::unlimited() };
         assert!(effort.after(&x).is_ok() && effort.after(&x).is_ok() && effort.after(&x).is_err());
-        let big =
-            Live::Tensor(Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap().broadcast_as(MOST_HELD / 4).unwrap());
-        let mut effort = Effort { most_numbers: usize::MAX, ..Effort::of_a_stranger() };
-        assert!((0..4).all(|_| effort.after(&big).is_ok()));
-        effort.dropped(&big);
-        assert!(effort.after(&big).is_ok() && effort.after(&big).is_err());
+        for (pictures, held) in [(3 * 16 * 16, 1 << 26), (3 * 512 * 512, 3 << 26), (9_000_000, 1 << 28)] {
+            let quarter = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap().broadcast_as(held / 4).unwrap();
+            let quarter = Live::Tensor(quarter);
+            let mut effort = Effort { most_numbers: usize::MAX, ..Effort::of_a_stranger() };
+            effort.begin(pictures);
+            assert!((0..4).all(|_| effort.after(&quarter).is_ok()), "{pictures}");
+            effort.dropped(&quarter);
+            assert!(effort.after(&quarter).is_ok() && effort.after(&quarter).is_err(), "{pictures}");
+        }
     }
 }

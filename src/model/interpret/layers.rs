@@ -1,6 +1,6 @@
 //! Convolutions, matrix products, pools and softmax.
 
-use super::value::{Operands, axis_of, checked_size};
+use super::value::{Operands, axis_of, checked_growth, checked_size};
 use crate::tensor::conv::{flipped, spread};
 use crate::tensor::{
     Conv2d, Pool2d, add_columns, are_columns, avg_pool2d, conv2d, dense, dense_serves, max_pool2d, softmax_rows,
@@ -45,7 +45,7 @@ pub(super) fn conv(x: &Tensor, w: &Tensor, b: Option<&Tensor>, geometry: &Conv2d
     let h = windows(height, kh, geometry.stride[0], geometry.dilation[0], pads[0], false)?;
     let w_out = windows(width, kw, geometry.stride[1], geometry.dilation[1], pads[1], false)?;
     checked_size(&[n, out, h, w_out])?;
-    checked_size(&[n, c, height.saturating_add(pads[0]), width.saturating_add(pads[1])])?;
+    checked_growth(x.elem_count(), &[n, c, height.saturating_add(pads[0]), width.saturating_add(pads[1])])?;
     conv2d(x, w, b, geometry)
 }
 
@@ -90,7 +90,7 @@ fn spaced(x: &Tensor, axis: usize, step: usize) -> Result<Tensor> {
     }
     let mut shape = x.dims().to_vec();
     shape[axis] = shape[axis].saturating_mul(step);
-    checked_size(&shape)?;
+    checked_growth(x.elem_count(), &shape)?;
     spread(x, axis, step)
 }
 
@@ -158,7 +158,7 @@ fn check_pool(x: &Tensor, geometry: &Pool2d) -> Result<()> {
         let (kernel, stride, dilation) = (geometry.kernel[i], geometry.stride[i], geometry.dilation[i]);
         out[i + 2] = windows(*size, kernel, stride, dilation, *pads, geometry.ceil_mode)?;
     }
-    checked_size(&out)?;
+    checked_growth(x.elem_count(), &out)?;
     Ok(())
 }
 

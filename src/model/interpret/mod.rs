@@ -23,7 +23,7 @@ mod value;
 
 pub(super) use effort::Effort;
 pub(super) use fold::fold_constants;
-pub(super) use value::{MOST_INTEGERS, MOST_NUMBERS};
+pub(super) use value::MOST_INTEGERS;
 
 use super::graph::{Node, Op, Source, ValueId};
 use super::{Graph, ModelError, Parameters};
@@ -83,7 +83,7 @@ impl Graph {
         input: &Tensor,
         effort: &mut Effort,
     ) -> std::result::Result<Tensor, ModelError> {
-        effort.begin();
+        effort.begin(input.elem_count());
         self.run_once(parameters, input, Some(effort))
     }
 

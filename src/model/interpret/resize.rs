@@ -1,7 +1,7 @@
 //! Enlarging and shrinking inside a graph, by picking or mixing rows and columns.
 
 use super::shape::{mix, select};
-use super::value::{Operands, checked_size};
+use super::value::{Operands, checked_growth};
 use crate::model::graph::Resize;
 use candle_core::{Result, Tensor, bail};
 
@@ -30,7 +30,7 @@ pub(super) fn resize(x: &Operands, how: &Resize) -> Result<Tensor> {
         if target == 0 || size == 0 {
             bail!("a picture of shape {:?} is to be shrunk to nothing", t.dims())
         }
-        checked_size(&[target, t.elem_count() / size])?;
+        checked_growth(t.elem_count(), &[target, t.elem_count() / size])?;
         let origin = |i: usize| coordinate(&how.coordinates, i as f32, scale, size, target);
         let origins = (0..target).map(origin).collect::<Result<Vec<f32>>>()?;
         let last = size - 1;

@@ -1,6 +1,6 @@
 //! Operations that move, join, cut or combine along axes.
 
-use super::value::{Integers, Live, Operands, axes_of, axis_of, checked_size, dimensions};
+use super::value::{Integers, Live, Operands, axes_of, axis_of, checked_growth, checked_size, dimensions};
 use crate::model::graph::PadMode;
 use candle_core::{Result, Tensor, bail};
 
@@ -174,7 +174,7 @@ pub(super) fn pad_axis(x: &Tensor, axis: usize, before: i64, after: i64, fill: f
     let (before, after) = (before.max(0) as usize, after.max(0) as usize);
     let mut shape = x.dims().to_vec();
     shape[axis] = kept.saturating_add(before).saturating_add(after);
-    checked_size(&shape)?;
+    checked_growth(x.elem_count(), &shape)?;
     let x = if kept == size { x.clone() } else { x.narrow(axis, cut, kept)? };
     let block = |n: usize| {
         let mut shape = x.dims().to_vec();
@@ -216,7 +216,7 @@ pub(super) fn pad(x: &Operands, mode: PadMode) -> Result<Tensor> {
                 {
                     bail!("{before} and {after} cells cannot be added to a dimension of size {size} in this mode")
                 }
-                checked_size(&[(size + before + after) as usize, t.elem_count() / size as usize])?;
+                checked_growth(t.elem_count(), &[(size + before + after) as usize, t.elem_count() / size as usize])?;
                 let place = |p: i64| match mode {
                     PadMode::Reflect if p < 0 => -p,
                     PadMode::Reflect if p >= size => 2 * (size - 1) - p,
@@ -269,7 +269,7 @@ pub(super) fn tile(x: &Tensor, repeats: &Integers) -> Result<Tensor> {
         bail!("{} repeats are given for {} dimensions", repeats.len(), x.rank())
     }
     let shape: Vec<usize> = x.dims().iter().zip(&repeats).map(|(&d, &r)| d.saturating_mul(r)).collect();
-    if checked_size(&shape)? == 0 {
+    if checked_growth(x.elem_count(), &shape)? == 0 {
         bail!("a value is repeated no times")
     }
     x.repeat(repeats)

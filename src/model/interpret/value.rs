@@ -2,8 +2,13 @@
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
-/// The most numbers one value may hold (1 GiB of `f32`). A file cannot ask for more, by accident or on purpose.
-pub(in crate::model) const MOST_NUMBERS: usize = 1 << 28;
+/// The most numbers one value may hold (512 MiB of `f32`): a step may need twice of that for a moment. A file cannot ask for
+/// more, by accident or on purpose.
+const MOST_NUMBERS: usize = 1 << 27;
+
+/// A value may grow by this factor in one step, and to [`MOST_GROWN`] numbers (64 MiB) by any.
+const GROWTH: usize = 64;
+const MOST_GROWN: usize = 1 << 24;
 
 /// The most integers one value may hold: they are shapes and indices, never pictures.
 pub(in crate::model) const MOST_INTEGERS: usize = 1 << 20;
@@ -46,6 +51,15 @@ pub(super) fn checked_size(shape: &[usize]) -> Result<usize> {
         Some(n) if n <= MOST_NUMBERS => Ok(n),
         _ => bail!("it asks for a value of shape {shape:?}, which is too large"),
     }
+}
+
+/// [`checked_size`] for what is made of `numbers` by padding, repeating or enlarging: no classifier needs many times more.
+pub(super) fn checked_growth(numbers: usize, shape: &[usize]) -> Result<usize> {
+    let size = checked_size(shape)?;
+    if size > MOST_GROWN.max(numbers.saturating_mul(GROWTH)) {
+        bail!("it makes {size} numbers of {numbers}, more than any classifier needs")
+    }
+    Ok(size)
 }
 
 /// Dimensions read from integers, each at least 0, together within [`MOST_NUMBERS`].

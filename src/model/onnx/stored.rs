@@ -4,12 +4,15 @@
 //! Data outside the file is read from the file's own folder only.
 
 use super::messages::{StringStringEntryProto, TensorProto, data_type};
-use crate::model::interpret::{MOST_INTEGERS, MOST_NUMBERS};
+use crate::model::interpret::MOST_INTEGERS;
 use bytes::Bytes;
 use half::{bf16, f16};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
+
+/// The most numbers of one tensor that are decoded (1 GiB of `f32`).
+const MOST_NUMBERS: usize = 1 << 28;
 
 /// Decoded numbers with their shape.
 #[derive(Debug, Clone, PartialEq)]
