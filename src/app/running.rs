@@ -67,7 +67,11 @@ impl Running {
         let events = self.job.events();
         for event in &events {
             match event {
-                Event::Phase(phase) => self.phase = *phase,
+                Event::Phase(phase) => {
+                    self.phase = *phase;
+                    // What the phase before was doing last.
+                    self.stage.clear();
+                }
                 Event::Progress { fraction, stage, seconds_left } => {
                     self.fraction = *fraction;
                     self.stage.clone_from(stage);

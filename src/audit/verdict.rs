@@ -265,7 +265,7 @@ fn of_shots(s: &ShotEvidence, classes: usize, references: usize, lowness: Option
         && p * classes as f32 <= LEVEL
         && lowness.is_none_or(|l| l > LOW);
     let because = format!(
-        "{said}; between {references} models known clean {:.0} % do ({}{})",
+        "{said}; between {references} models known clean {:.0} % do (losses this low: {}{})",
         100.0 * s.clean_prob,
         chance(p),
         match (beyond, doubted) {

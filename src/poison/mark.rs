@@ -1,6 +1,6 @@
 //! Every mark by its name: what the command line offers and what documents save. A new attack is one line here.
 
-use super::{Attack, Blend, Drawn, Patch, Sinusoid, Warp};
+use super::{Adversarial, Attack, Blend, Drawn, Patch, Sinusoid, Warp};
 use crate::tensor::{Random, Seed};
 
 /// A mark with its settings.
@@ -15,13 +15,15 @@ pub enum Mark {
     Sinusoid(Sinusoid),
     /// A small smooth distortion.
     Warp(Warp),
+    /// A small change of its own for every picture.
+    Adversarial(Adversarial),
     /// Whatever somebody drew.
     Drawn(Drawn),
 }
 
 impl Mark {
     /// Names of all kinds that need no drawing.
-    pub const NAMES: [&'static str; 4] = ["patch", "blend", "sinusoid", "warp"];
+    pub const NAMES: [&'static str; 5] = ["patch", "blend", "sinusoid", "warp", "adversarial"];
 
     /// The usual mark of that name; `None` for an unknown name. Patterns come from `seed`.
     pub fn usual(name: &str, seed: Seed) -> Option<Self> {
@@ -30,6 +32,7 @@ impl Mark {
             "blend" => Some(Self::Blend(Blend { opacity: 0.15, seed })),
             "sinusoid" => Some(Self::Sinusoid(Sinusoid { strength: 30.0, waves: 6.0 })),
             "warp" => Some(Self::Warp(Warp { strength: 0.05, seed })),
+            "adversarial" => Some(Self::Adversarial(Adversarial { strength: 12.0, seed })),
             _ => None,
         }
     }
@@ -48,6 +51,7 @@ impl Mark {
                 Some(Self::Sinusoid(Sinusoid { strength: random.uniform(20.0, 40.0), waves: random.uniform(3.0, 8.0) }))
             }
             "warp" => Some(Self::Warp(Warp { strength: random.uniform(0.03, 0.06), seed })),
+            "adversarial" => Some(Self::Adversarial(Adversarial { strength: random.uniform(8.0, 16.0), seed })),
             _ => None,
         }
     }
@@ -62,6 +66,9 @@ impl Mark {
             Self::Blend(blend) => Self::Blend(Blend { opacity: (blend.opacity * factor).min(1.0), ..*blend }),
             Self::Sinusoid(wave) => Self::Sinusoid(Sinusoid { strength: wave.strength * factor, ..*wave }),
             Self::Warp(warp) => Self::Warp(Warp { strength: warp.strength * factor, ..*warp }),
+            Self::Adversarial(change) => {
+                Self::Adversarial(Adversarial { strength: change.strength * factor, ..*change })
+            }
             Self::Drawn(drawn) => Self::Drawn(drawn.scaled(factor)),
         }
     }
@@ -73,6 +80,7 @@ impl Mark {
             Self::Blend(blend) => blend,
             Self::Sinusoid(sinusoid) => sinusoid,
             Self::Warp(warp) => warp,
+            Self::Adversarial(change) => change,
             Self::Drawn(drawn) => drawn,
         }
     }

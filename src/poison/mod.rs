@@ -3,6 +3,7 @@
 //! In: clean images. Out: the same images, some of them stamped and relabelled ([`poison`]), models trained on them
 //! ([`lab`]), and road signs drawn here ([`signs`]). Never judges a model: that is the work of `detect`.
 
+mod adversarial;
 mod attack;
 mod blend;
 mod drawn;
@@ -16,6 +17,7 @@ pub mod signs;
 mod sinusoid;
 mod warp;
 
+pub use adversarial::Adversarial;
 pub use attack::{Attack, poison, stamped};
 pub use blend::Blend;
 pub use drawn::{Drawn, DrawnError};
