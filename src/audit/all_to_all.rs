@@ -3,7 +3,6 @@
 //! In: a suspect. Out: where such a mark is found, the mark as a trigger for each label that it moves, and what it is to honest
 //! models. One search for all labels, which is left early where the answers all go to the same few labels.
 
-use super::budget::pictures_at_once;
 use super::error::AuditError;
 use super::following::Following;
 use super::hunting::{Steps, TRIED_ON, tried};
@@ -104,8 +103,6 @@ fn found(
 
 /// How long and how hard it is searched.
 fn how(settings: &Settings, subject: &Subject) -> Search {
-    let search = Search { success: 0.95, ..Search::quick() };
     let steps = if settings.thorough { 400 } else { 160 };
-    let batch = search.batch.min(pictures_at_once(subject.bytes_a_picture, settings.memory_budget));
-    Search { steps, batch, ..search }
+    subject.within_memory(Search { success: 0.95, steps, ..Search::quick() }, settings)
 }

@@ -6,7 +6,6 @@
 //! ([`pairs::deviations`]); those are followed beside some ordinary pairs, which show what pairs of this model
 //! usually need. What is far smaller is searched for on honest models and in the other direction too.
 
-use super::budget::pictures_at_once;
 use super::error::AuditError;
 use super::following::Following;
 use super::hunting::{Steps, TRIED_ON, abroad, everywhere, farness, followed, size_of, tried};
@@ -322,7 +321,5 @@ pub(super) fn begin<'a>(
 
 /// How long and how hard it is searched on the suspect.
 pub(super) fn how(settings: &Settings, subject: &Subject) -> Search {
-    let mut search = Effort::of(settings.thorough).search;
-    search.batch = search.batch.min(pictures_at_once(subject.bytes_a_picture, settings.memory_budget));
-    search
+    subject.within_memory(Effort::of(settings.thorough).search, settings)
 }

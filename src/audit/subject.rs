@@ -1,7 +1,10 @@
 //! What every phase works on, and the evidence that comes together.
 
+use super::Settings;
+use super::budget::pictures_at_once;
 use super::journal::Journal;
 use super::scope::{EndedEarly, PairsExamined};
+use crate::detect::neural_cleanse::Search;
 use crate::detect::{MarginEvidence, ShotEvidence, TriggerEvidence};
 use crate::images::Split;
 use crate::model::Classifier;
@@ -18,6 +21,14 @@ pub(super) struct Subject {
     pub(super) too_few_pictures: Option<String>,
     /// Where finished pieces are kept.
     pub(super) journal: Journal,
+}
+
+impl Subject {
+    /// The search with no more pictures at a time than memory allows.
+    pub(super) fn within_memory(&self, search: Search, settings: &Settings) -> Search {
+        let batch = search.batch.min(pictures_at_once(self.bytes_a_picture, settings.memory_budget));
+        Search { batch, ..search }
+    }
 }
 
 /// Pictures held back below which nothing that is found can be confirmed.

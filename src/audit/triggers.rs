@@ -1,7 +1,6 @@
 //! The trigger phases: the smallest warp, the smallest patch where no warp is confirmed, and the faintest blend where neither is,
 //! towards every label that stands out, how well it works on images held back, and how large it would have to be on models known clean.
 
-use super::budget::pictures_at_once;
 use super::error::AuditError;
 use super::following::Following;
 use super::hunting::{Steps, TRIED_ON, abroad, farness, ranked_size};
@@ -191,7 +190,7 @@ pub(super) fn search(
 
 /// How long and how hard it is searched on the suspect.
 pub(super) fn how(shape: Shape, settings: &Settings, subject: &Subject) -> Search {
-    let mut how = match (shape, settings.thorough) {
+    let how = match (shape, settings.thorough) {
         (Shape::Patch, false) => Search::quick(),
         // A pattern over everything settles sooner than a mask that has to find its place.
         (Shape::Blend, false) => Search { shape, batch: 24, steps: 160, ..Search::quick() },
@@ -199,8 +198,7 @@ pub(super) fn how(shape: Shape, settings: &Settings, subject: &Subject) -> Searc
         (Shape::Warp, true) => Search { shape, success: WARPED, ..Search::thorough() },
         (_, true) => Search { shape, ..Search::thorough() },
     };
-    how.batch = how.batch.min(pictures_at_once(subject.bytes_a_picture, settings.memory_budget));
-    how
+    subject.within_memory(how, settings)
 }
 
 /// Each shape has its own random numbers, so that one search does not shift those of another.
