@@ -28,6 +28,8 @@ fn the_model_that_the_bad_ones_are_made_of_is_good() {
 fn files_that_are_no_models_are_told_by_their_content() {
     says(&error(b""), &["model.onnx", "is empty", ".onnx", ".h5"]);
     says(&error(b"just a text, no model"), &["a text"]);
+    // Its first letters are what a field of an ONNX file begins with.
+    says(&error(&b"root:x:0:0:root:/root:/bin/sh\n".repeat(5)), &["a text"]);
     says(&error(&[0x89, b'P', b'N', b'G', 13, 10, 26, 10, 0, 0]), &["PNG picture"]);
     says(&error(&[0xfe; 100]), &["no format known"]);
     says(&error_named("a.keras", b"PK\x03\x04 config.json"), &["zip archive without a model"]);

@@ -301,6 +301,30 @@ fn the_log_is_one_click_away_and_can_be_copied() {
 }
 
 #[test]
+fn escape_closes_what_lies_over_the_screen_before_it_stops_an_audit() {
+    let mut window = empty();
+    let ctx = window.ctx.clone();
+    window.state_mut().run(&ctx, halfway);
+    assert!(wait(&mut window, 20, |w| w.query_by_label("Detecting").is_some()));
+    window.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    window.run_steps(2);
+    window.key_press(Key::F1);
+    window.run_steps(2);
+    let shown = |w: &Window| ["Find a term", "Copy all"].map(|label| w.query_by_label(label).is_some());
+    assert_eq!(shown(&window), [true, true]);
+    for left in [[false, true], [false, false]] {
+        window.key_press(Key::Escape);
+        window.run_steps(2);
+        assert_eq!(shown(&window), left);
+        assert!(window.query_by_label("Stopping…").is_none());
+    }
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    assert!(window.query_by_label("Stopping…").is_some());
+    assert!(wait(&mut window, 20, |w| !w.state().is_running()));
+}
+
+#[test]
 fn every_question_mark_opens_its_entry_of_the_glossary() {
     let mut window = finished();
     window.get_by_label("3 no entry").click();

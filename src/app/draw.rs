@@ -46,7 +46,12 @@ impl App {
             let mut pressed = Commands::default();
             // A field that is being typed in takes back its own letters.
             let typing = ui.ctx().egui_wants_keyboard_input();
-            let theirs = |command: &Command| typing && matches!(command, Command::Undo | Command::Redo);
+            let escaped = self.close_in_front(ui.ctx());
+            let theirs = |command: &Command| match command {
+                Command::Undo | Command::Redo => typing,
+                Command::Stop => escaped,
+                _ => false,
+            };
             pressed.listen(ui.ctx(), |command| !theirs(command) && self.allows(command));
             pressed.take().into_iter().for_each(|command| self.commands.send(command));
         }
@@ -86,6 +91,16 @@ impl App {
         CentralPanel::default()
             .frame(Frame::NONE.fill(colors.ground).inner_margin(Margin { left: 18, right: 18, top: 14, bottom: 10 }))
             .show(ui, |ui| self.screen(ui));
+    }
+
+    /// Escape closes what lies over the screen, the front first. Whether there was something: otherwise it is heard as "Stop".
+    fn close_in_front(&mut self, ctx: &egui::Context) -> bool {
+        ctx.input(|input| input.key_pressed(egui::Key::Escape))
+            // A menu closes itself.
+            && (egui::Popup::is_any_open(ctx)
+                || self.pictures.close_enlarged()
+                || self.glossary.take().is_some()
+                || std::mem::take(&mut self.log.0))
     }
 
     /// Whether a command means anything now.

@@ -90,10 +90,10 @@ impl Understanding {
         let outcome = job.outcome();
         for fact in job.events() {
             match fact {
-                Fact::Model(model) => self.model = Some(model),
-                Fact::Images(images) => self.images = Some(images),
-                Fact::Discovery(discovery) => self.discovery = Some(discovery),
-                Fact::Reference(reference) => self.reference = Some(reference),
+                Fact::Model(model) => self.model = Some(noted("the suspect model", model)),
+                Fact::Images(images) => self.images = Some(noted("the images", images)),
+                Fact::Discovery(discovery) => self.discovery = Some(noted("the preprocessing", discovery)),
+                Fact::Reference(reference) => self.reference = Some(noted("the reference model", reference)),
             }
         }
         if let Some(step) = self.steps.iter().flat_map(|s| s.try_iter()).last() {
@@ -177,6 +177,15 @@ fn told<T, E: std::fmt::Display>(
 ) -> Option<T> {
     tell(fact(result.as_ref().map_err(ToString::to_string)));
     result.ok()
+}
+
+/// The log keeps why something cannot be used: its place in the window is taken by the next file.
+fn noted<T>(what: &str, known: Result<T, String>) -> Result<T, String> {
+    if let Err(why) = &known {
+        let sentence = why.split("\n\n").next().unwrap_or_default();
+        log::info!("{what} cannot be used: {sentence}");
+    }
+    known
 }
 
 #[cfg(test)]

@@ -167,6 +167,12 @@ fn is_safetensors(bytes: &[u8]) -> bool {
     length >= 2 && length <= rest.len() && rest[0] == b'{' && rest[..length].trim_ascii_end().ends_with(b"}")
 }
 
+/// Whether its beginning can be read by people. No ONNX file's can, though a text may begin like one: its fields are told by bytes
+/// that no text has.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().take(256).all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
+}
+
 /// What a file is that is no model at all, as far as its first bytes tell.
 fn other(path: &Path, bytes: &[u8]) -> String {
     if is_zip(bytes) {
@@ -188,7 +194,7 @@ fn other(path: &Path, bytes: &[u8]) -> String {
     if let Some((_, what)) = known.iter().find(|(start, _)| bytes.starts_with(start)) {
         return (*what).into();
     }
-    if bytes.iter().take(256).all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
+    if is_text(bytes) {
         return "it is a text".into();
     }
     "its first bytes are those of no format known here".into()

@@ -76,6 +76,7 @@ pub fn open(path: &Path) -> Result<Model, ModelError> {
         return keras::read(path, bytes, sha256);
     }
     match onnx::look(&bytes) {
+        _ if foreign::is_text(&bytes) => Err(foreign::recognise(path, &bytes)),
         onnx::Look::NotOnnx => Err(foreign::recognise(path, &bytes)),
         _ => onnx::read(path, bytes.into(), sha256),
     }

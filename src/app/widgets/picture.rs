@@ -81,6 +81,11 @@ impl Pictures {
         response.on_hover_text(under.map_or_else(|| hint.into(), |value| format!("{value}\n{hint}")))
     }
 
+    /// Closes the one that is enlarged; whether there was one.
+    pub fn close_enlarged(&mut self) -> bool {
+        self.zoom.take().is_some()
+    }
+
     /// Draws the one that is enlarged, if any, in a window of its own.
     pub fn show_enlarged(&mut self, ctx: &Context) {
         let Some((key, zoom)) = self.zoom.take() else { return };

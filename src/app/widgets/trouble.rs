@@ -22,14 +22,17 @@ pub fn trouble(ui: &mut Ui, title: &str, sentence: &str) {
             if !to_copy.is_empty() {
                 ui.add(Label::new(RichText::new(to_copy).monospace().color(colors.ink)).wrap().selectable(true));
             }
-            if !to_copy.is_empty()
-                && ui.small_button("Copy lines").on_hover_text("Copy these lines to the clipboard").clicked()
-            {
-                ui.copy_text(to_copy.to_owned());
-            }
-            if ui.small_button("Copy text").on_hover_text("Copy this text to the clipboard").clicked() {
-                ui.copy_text(sentence.to_owned());
-            }
+            ui.add_space(2.0);
+            ui.horizontal(|ui| {
+                if !to_copy.is_empty()
+                    && ui.button("Copy lines").on_hover_text("Copy these lines to the clipboard").clicked()
+                {
+                    ui.copy_text(to_copy.to_owned());
+                }
+                if ui.button("Copy text").on_hover_text("Copy this text to the clipboard").clicked() {
+                    ui.copy_text(sentence.to_owned());
+                }
+            });
         });
 }
 
