@@ -25,7 +25,7 @@ pub(super) use effort::Effort;
 pub(super) use fold::fold_constants;
 pub(super) use value::MOST_INTEGERS;
 
-use super::graph::{Node, Op, Source, ValueId};
+use super::graph::{Node, Op, Source, Value, ValueId};
 use super::{Graph, ModelError, Parameters};
 use candle_core::{Device, Result, Tensor};
 use std::borrow::Cow;
@@ -83,8 +83,17 @@ impl Graph {
         input: &Tensor,
         effort: &mut Effort,
     ) -> std::result::Result<Tensor, ModelError> {
-        effort.begin(input.elem_count());
+        effort.begin(input.elem_count(), self.numbers_stored(parameters));
         self.run_once(parameters, input, Some(effort))
+    }
+
+    /// Numbers that the file holds: parameters and constants.
+    fn numbers_stored(&self, parameters: &Parameters) -> usize {
+        let constant = |value: &Value| match &value.source {
+            Source::Constant(t) => t.elem_count(),
+            _ => 0,
+        };
+        parameters.values().map(Tensor::elem_count).chain(self.values.iter().map(constant)).sum()
     }
 
     /// Counts what it costs, where that is asked; then it goes node by node.
