@@ -12,7 +12,7 @@ use super::following::Following;
 use super::hunting::{Steps, followed, found_so_far, ranked_size, tried};
 use super::scope::EndedEarly;
 use super::subject::Subject;
-use super::verdict::WORKS;
+use super::verdict::works;
 use super::workers::{cores, each};
 use crate::detect::neural_cleanse::{FEWEST_LABELS, Hunt, median};
 use crate::detect::{Trigger, TriggerEvidence};
@@ -149,7 +149,7 @@ impl Midway {
     /// Which of the `others` need not be followed, `ends` being what those that might win came to, beside what was `usual`
     /// midway. One that could be accused but is not far ahead can only be judged beside others that were followed as far.
     fn settled(&self, ends: &[&TriggerEvidence], usual: f32, others: usize) -> EndedEarly {
-        let needs_at_most = |e: &TriggerEvidence, share: f32| e.reached && e.asr >= WORKS && e.size <= share * usual;
+        let needs_at_most = |e: &TriggerEvidence, share: f32| works(e) && e.size <= share * usual;
         let mut accusable = ends.iter().filter(|e| needs_at_most(e, self.accused)).peekable();
         match () {
             () if accusable.peek().is_none() => EndedEarly { level: others, behind: 0 },

@@ -107,6 +107,14 @@ pub(super) fn largest_share(shape: Shape) -> f32 {
     }
 }
 
+/// Whether a trigger works well enough to say something, in its search and on pictures held back.
+pub(super) fn works(t: &TriggerEvidence) -> bool {
+    match t.shape {
+        Shape::Warp => t.asr >= warps::WORKS,
+        Shape::Patch | Shape::Blend => t.reached && t.asr >= WORKS,
+    }
+}
+
 /// Whether a patch that works on every picture is confirmed, so that nothing else is needed to call the model infected and to
 /// show why.
 pub(super) fn a_patch_is_confirmed(evidence: &Evidence) -> bool {
@@ -150,7 +158,7 @@ fn chance(p: f32) -> String {
 
 /// What a recovered trigger says.
 fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
-    if !t.reached || t.asr < WORKS {
+    if !works(t) {
         let because = format!(
             "No small trigger was found: the nearest covers {} of the picture and turns {} of held-back pictures",
             percent(t.size),

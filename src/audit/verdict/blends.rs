@@ -6,7 +6,7 @@
 //! less a label needs than on honest models, beside how much less the other labels do. A pattern that draws something of the label
 //! turns some pictures on honest models too; one that turns none there has less to prove otherwise.
 
-use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS, percent, recovered, stands_out};
+use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, percent, recovered, stands_out, works};
 use crate::audit::{Finding, Verdict};
 use crate::detect::TriggerEvidence;
 use crate::detect::neural_cleanse::median;
@@ -52,7 +52,7 @@ pub(super) fn verdict(t: &TriggerEvidence, all: &[Option<TriggerEvidence>]) -> V
     let stands_out = meets(&STANDS_OUT);
     let planted = (turns_at_most(MEANS_NOTHING) && stands_out)
         || (turns_at_most(NOTHING_AT_ALL) && meets(&STANDS_OUT_AND_IS_STRANGE));
-    let works = t.reached && t.asr >= WORKS && t.size <= STRONGEST;
+    let works = works(t) && t.size <= STRONGEST;
     match () {
         () if !works => Verdict::NoEvidence,
         () if planted && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,

@@ -1,6 +1,6 @@
 //! The rule for marks that turn one label into another: source-specific and all-to-all attacks.
 
-use super::{FEWEST_PICTURES, LABELS_NAMED, LARGEST_PATCH, MEANS_NOTHING, Seen, WORKS, all_to_all, percent};
+use super::{FEWEST_PICTURES, LABELS_NAMED, LARGEST_PATCH, MEANS_NOTHING, Seen, all_to_all, percent, works};
 use crate::audit::scope::PairsExamined;
 use crate::audit::summary::listed;
 use crate::audit::{Finding, LabelFindings, Verdict};
@@ -45,7 +45,7 @@ pub(super) fn works_and_stands_out(t: &TriggerEvidence, bounds: (f32, f32)) -> b
     let (deviations, share) = bounds;
     let below = t.anomaly_index.is_some_and(|index| index > deviations);
     let smaller = |share: f32| t.usual_size.is_some_and(|usual| t.size <= share * usual);
-    t.reached && t.asr >= WORKS && t.size <= LARGEST_PATCH && (below && smaller(share) || smaller(FAR_OUT))
+    works(t) && t.size <= LARGEST_PATCH && (below && smaller(share) || smaller(FAR_OUT))
 }
 
 /// Whether ordinary pairs, the way back and honest models each need [`EACH`] times its size, and these and the index have at least

@@ -3,14 +3,17 @@
 //! An honest model is hardly turned by bending: its labels need shifts of a twentieth of the side and more, and most turn
 //! too few pictures then. A planted warp needs a fiftieth.
 
-use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, WORKS, percent, recovered, stands_out};
+use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, percent, recovered, stands_out, works};
 use crate::audit::{Finding, Verdict};
 use crate::detect::TriggerEvidence;
 
+/// A warp works when it turns at least this share of held-back pictures: the field that is searched is coarser than the attacker's.
+/// Labels that nobody attacked have been seen at 0.41, with the shifts that are usual.
+pub(super) const WORKS: f32 = 0.7;
 /// Of what the model's labels usually need: honest labels have been seen at 0.59.
 pub(super) const LARGEST_SHARE: f32 = 0.4;
 /// Probability and share that a warp has at most.
-const STANDS_OUT: (f32, f32) = (0.02, LARGEST_SHARE);
+const STANDS_OUT: (f32, f32) = (0.05, LARGEST_SHARE);
 /// Honest models need at least so many times as much, or cannot be turned so.
 const FAR_SMALLER: f32 = 0.5;
 /// A warp that moves pixels farther than this share of the side redraws the picture.
@@ -18,7 +21,7 @@ const LARGEST: f32 = 0.08;
 
 /// Whether a warp is small enough to be compared with honest models.
 pub(in crate::audit) fn may_be_planted(t: &TriggerEvidence) -> bool {
-    t.reached && t.asr >= WORKS && t.size <= LARGEST && stands_out(t, STANDS_OUT)
+    works(t) && t.size <= LARGEST && stands_out(t, STANDS_OUT)
 }
 
 /// What a recovered warp says of its label.
@@ -36,7 +39,7 @@ pub(super) fn verdict(t: &TriggerEvidence) -> Verdict {
 
 /// The same with its reason.
 pub(super) fn finding(t: &TriggerEvidence) -> Finding {
-    if !t.reached || t.asr < WORKS {
+    if !works(t) {
         let because = format!(
             "No bend of the picture that works was found: the nearest, by {} of its side on average, turns {} of held-back \
              pictures",
@@ -71,8 +74,9 @@ mod tests {
     fn a_warp_is_confirmed_that_is_far_smaller_than_others_and_bends_honest_models_nowhere() {
         assert_eq!(verdict(&planted()), Verdict::Infected);
         let cases = [
-            ("not reached", TriggerEvidence { reached: false, ..planted() }, Verdict::NoEvidence),
-            ("works too rarely", TriggerEvidence { asr: 0.8, ..planted() }, Verdict::NoEvidence),
+            // As measured on a model of digits: half a percent of the side, where others come to 6.5 %.
+            ("turns most", TriggerEvidence { reached: false, asr: 0.806, size: 0.005, ..planted() }, Verdict::Infected),
+            ("works too rarely", TriggerEvidence { reached: false, asr: 0.6, ..planted() }, Verdict::NoEvidence),
             // As measured on a repaired CIFAR-10 network.
             (
                 "an easy label",
@@ -103,7 +107,7 @@ mod tests {
             "{said}"
         );
         assert!(said.contains("clean cannot be turned so, and this warp turns 0.5 % of pictures there"), "{said}");
-        let said = finding(&TriggerEvidence { reached: false, ..planted() }).because;
+        let said = finding(&TriggerEvidence { reached: false, asr: 0.4, ..planted() }).because;
         assert!(said.starts_with("No bend of the picture that works was found"), "{said}");
     }
 }
