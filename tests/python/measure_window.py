@@ -49,7 +49,7 @@ def main(program):
             wait_for(widgets, "Stop")
             time.sleep(3)
             busy = processor_seconds(window.pid), time.perf_counter()
-            told("while it audits", latencies(screen, pointer, rectangle(widgets, "Theme")))
+            told("while it audits", latencies(screen, pointer, rectangle(widgets, "Theme"), lambda: is_there(widgets, "Stop")))
             share = (processor_seconds(window.pid) - busy[0]) / (time.perf_counter() - busy[1])
             print(f"the audit and the window took {share:.2f} of {os.cpu_count()} cores meanwhile")
         finally:
@@ -103,9 +103,9 @@ class Pointer:
             time.sleep(0.1)
 
 
-def latencies(screen, pointer, rectangle):
+def latencies(screen, pointer, rectangle, goes_on=lambda: True):
     """Seconds from a move onto a button, and off it, until its pixels change: those at its other end, since the server draws
-    the pointer into the same file."""
+    the pointer into the same file. As long as what is measured goes on."""
     left, top, right, bottom = rectangle
     on, off = (left + 5, (top + bottom) / 2), (left - 200, (top + bottom) / 2)
     left = right - 14
@@ -113,6 +113,8 @@ def latencies(screen, pointer, rectangle):
     time.sleep(1)
     seconds = []
     for i in range(MOVES):
+        if not goes_on():
+            break
         before = screen.part(left, top, right, bottom)
         begun = time.perf_counter()
         pointer.move(*(off if i % 2 else on))
@@ -143,6 +145,11 @@ def rectangle(widgets, name):
         if len(fields) == 6 and fields[5].strip().startswith(name):
             return [int(float(value)) for value in fields[:4]]
     return None
+
+
+def is_there(widgets, name):
+    """Whether the window shows it; the file may be read while it is written."""
+    return any(rectangle(widgets, name) or time.sleep(0.1) for _ in range(3))
 
 
 def wait_for(widgets, name):
