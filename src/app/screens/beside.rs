@@ -1,5 +1,6 @@
 //! Two labels of one audit side by side: triggers and the numbers behind their verdicts.
 
+use super::column;
 use crate::app::known::Row;
 use crate::app::theme;
 use crate::app::widgets::{Part, Pictures, badge, explained, heading, heat, numbers, plain, trigger, weak};
@@ -17,7 +18,7 @@ pub fn two_labels(ui: &mut Ui, rows: [&Row; 2], pictures: &mut Pictures) {
         heading(ui, "Two labels side by side");
         ui.columns(2, |columns| {
             for (ui, row) in columns.iter_mut().zip(rows) {
-                one(ui, row, pictures);
+                column(ui, |ui| one(ui, row, pictures));
             }
         });
     });

@@ -1,5 +1,6 @@
 //! Two audits side by side: before and after a repair, or two vendors' models.
 
+use super::column;
 use crate::app::command::{Command, Commands};
 use crate::app::theme::{self, Colors};
 use crate::app::widgets::{badge, heading, weak};
@@ -38,7 +39,7 @@ impl Compare<'_> {
             for (ui, audit, side) in
                 columns.iter_mut().zip([self.left, self.right]).zip(["A", "B"]).map(|((u, a), s)| (u, a, s))
             {
-                about(ui, side, audit);
+                column(ui, |ui| about(ui, side, audit));
             }
         });
         ui.add_space(4.0);

@@ -15,11 +15,16 @@ pub mod repair_pictures;
 pub mod repaired;
 mod saved_line;
 
-use egui::{Context, Vec2, Window};
+use egui::{Align, Context, Layout, Ui, Vec2, Window};
 
 pub use log_view::log_view;
 pub use recent::recent_audits;
 pub use saved_line::{plot_button, report_button, saved_line};
+
+/// One of the columns of [`Ui::columns`], which would stretch sentences from edge to edge.
+fn column(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    ui.with_layout(Layout::top_down(Align::Min), add);
+}
 
 /// A window over the screen, in its middle until it is moved; it is closed where `open` becomes false.
 fn over_the_screen<'a>(ctx: &Context, title: &'a str, [usual, least]: [Vec2; 2], open: &'a mut bool) -> Window<'a> {
