@@ -14,16 +14,19 @@ pub(super) const NEARLY: (f32, f32) = (1.5, 0.5);
 /// Three others are held against its size: ordinary pairs of the model, the way back (labels that merely look alike are near in
 /// both directions), and the same pair on honest models. Each needs at least so many times as much.
 const EACH: f32 = 2.0;
-/// And these three and the index have at least this geometric mean: planted marks were seen at 4.5 and more, and those that an
-/// honest model of signs had between signs that look alike at 3.6 (docs/verdict.md).
-const TOGETHER: f32 = 4.0;
+/// And these three and the index have at least this geometric mean: marks planted for one source were seen at 5.2 and more, and those
+/// that honest models of signs had between signs that look alike at 3.6 and 4.9 (docs/verdict.md).
+const TOGETHER: f32 = 5.0;
 /// The same missed by a little.
 const NEARLY_TOGETHER: f32 = 3.75;
 /// A mark of at most this share of what ordinary pairs need stands out whatever the short search told: a 1 becomes anything with few
 /// pixels, and a planted mark from 1 is nothing special by then.
 const FAR_OUT: f32 = 1.0 / 6.0;
-/// Of such a mark the three others alone have at least this geometric mean.
-const WITHOUT_THE_INDEX: f32 = 6.0;
+/// Of such a mark the three others alone have at least this geometric mean; honest models were seen at 6.6 and 7.1.
+const WITHOUT_THE_INDEX: f32 = 9.0;
+/// And it turns at most this share of the pictures of other labels, the target's own among them: planted marks were seen at 0.2 and
+/// less, one that an honest model of signs had at 0.34.
+const ELSEWHERE: f32 = 0.25;
 /// So large a part of all labels turned by pairs is an attack on all of them.
 const MANY: f32 = 1.0 / 3.0;
 
@@ -49,13 +52,14 @@ pub(super) fn works_and_stands_out(t: &TriggerEvidence, bounds: (f32, f32)) -> b
 }
 
 /// Whether ordinary pairs, the way back and honest models each need [`EACH`] times its size, and these and the index have at least
-/// this geometric mean.
+/// this geometric mean; or whether it is far out without the index, for one source alone.
 fn is_far_from_all(t: &TriggerEvidence, together: f32) -> bool {
     let others = || Some([t.usual_size?, t.reverse_size?, Seen::of(t).honest?]);
     let Some(times) = others().map(|others| others.map(|other| other / t.size.max(f32::EPSILON))) else { return false };
     let product = times.iter().product::<f32>();
     let with_index = (product * t.anomaly_index.unwrap_or(0.0).max(0.0)).powf(0.25);
-    let far_out = times[0] * FAR_OUT >= 1.0 && product.cbrt() >= WITHOUT_THE_INDEX;
+    let for_one_source = t.elsewhere.is_some_and(|elsewhere| elsewhere <= ELSEWHERE);
+    let far_out = times[0] * FAR_OUT >= 1.0 && product.cbrt() >= WITHOUT_THE_INDEX && for_one_source;
     times.iter().all(|&times| times >= EACH) && (with_index >= together || far_out)
 }
 

@@ -46,20 +46,36 @@ fn a_pair_is_confirmed_that_is_far_too_easy_one_way_only_and_only_here() {
             Verdict::NoEvidence,
         ),
         ("works on honest models", TriggerEvidence { reference_asr: vec![0.6], ..planted() }, Verdict::Suspicious),
-        ("lost among others at first", TriggerEvidence { anomaly_index: Some(2.2), ..planted() }, Verdict::Infected),
+        ("lost among others at first", TriggerEvidence { anomaly_index: Some(3.0), ..planted() }, Verdict::Infected),
         (
             "nearly",
             TriggerEvidence { anomaly_index: Some(1.6), usual_size: Some(0.04), ..planted() },
             Verdict::Suspicious,
         ),
         (
-            "lost among others, but a sixth of all it is held against",
-            TriggerEvidence { anomaly_index: Some(-1.8), reference_sizes: vec![0.08], ..planted() },
+            "lost among others, but a ninth of all it is held against",
+            TriggerEvidence {
+                anomaly_index: Some(-1.8),
+                usual_size: Some(0.1),
+                reference_sizes: vec![0.12],
+                ..planted()
+            },
             Verdict::Infected,
         ),
         (
             "so, and honest models need as little",
             TriggerEvidence { anomaly_index: Some(-1.8), reference_sizes: vec![0.015], ..planted() },
+            Verdict::NoEvidence,
+        ),
+        (
+            "so, and other labels are turned as well",
+            TriggerEvidence {
+                anomaly_index: Some(-1.8),
+                usual_size: Some(0.1),
+                reference_sizes: vec![0.12],
+                elsewhere: Some(0.34),
+                ..planted()
+            },
             Verdict::NoEvidence,
         ),
         ("few pictures", TriggerEvidence { asr_images: 12, ..planted() }, Verdict::Suspicious),
@@ -86,8 +102,12 @@ fn labels_that_are_somewhat_near_in_every_respect_are_no_alarm() {
     };
     assert_eq!(verdict_on(5.1, 0.01, 0.0362, 0.0258, [0.0346, 0.0339], 0.0), Verdict::NoEvidence);
     assert_eq!(verdict_on(3.6, 0.0045, 0.0362, 0.0109, [0.0119, 0.0073], 0.05), Verdict::NoEvidence);
-    // The planted ones nearest to them: 4 to 5 of an attack on all digits, the tenth pair of one on all signs, 4 to 7.
-    assert_eq!(verdict_on(9.5, 0.0143, 0.0543, 0.0515, [0.044, 0.045], 0.0), Verdict::Infected);
+    // And of two more such models "5 becomes 8" and "7 becomes 0".
+    assert_eq!(verdict_on(-0.03, 0.0081, 0.0672, 0.0608, [0.0435, 0.0304], 0.0), Verdict::NoEvidence);
+    assert_eq!(verdict_on(1.64, 0.0049, 0.0303, 0.0737, [0.0233, 0.0133], 0.0), Verdict::Suspicious);
+    // The planted ones nearest to them: the tenth pair of an attack on all signs, 4 to 7; and one of an attack on all digits, for
+    // which there is a search of its own.
+    assert_eq!(verdict_on(9.5, 0.0143, 0.0543, 0.0515, [0.044, 0.045], 0.0), Verdict::Suspicious);
     assert_eq!(verdict_on(7.5, 0.004, 0.0468, 0.0136, [0.0124, 0.0172], 0.06), Verdict::Infected);
     assert_eq!(verdict_on(4.3, 0.0121, 0.1113, 0.0859, [0.0266, 0.0375], 0.0), Verdict::Infected);
 }
