@@ -136,7 +136,7 @@ pub struct ZooArguments {
     /// Models to make; every second one is honest
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub models: u64,
-    /// Only these attacks, taking turns [default: all but adversarial, which gives every picture a change of its own]
+    /// Only these attacks, taking turns [default: all but adversarial, filter and quantised, whose change depends on the picture]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub attacks: Vec<String>,
     /// Every random number comes from this

@@ -1,6 +1,6 @@
 //! Every mark by its name: what the command line offers and what documents save. A new attack is one line here.
 
-use super::{Adversarial, Attack, Blend, Drawn, Patch, Sinusoid, Warp};
+use super::{Adversarial, Attack, Blend, Drawn, Filter, Patch, Quantised, Sinusoid, Warp};
 use crate::tensor::{Random, Seed};
 
 /// A mark with its settings.
@@ -17,13 +17,17 @@ pub enum Mark {
     Warp(Warp),
     /// A small change of its own for every picture.
     Adversarial(Adversarial),
+    /// A colour filter.
+    Filter(Filter),
+    /// Fewer shades of each colour.
+    Quantised(Quantised),
     /// Whatever somebody drew.
     Drawn(Drawn),
 }
 
 impl Mark {
     /// Names of all kinds that need no drawing.
-    pub const NAMES: [&'static str; 5] = ["patch", "blend", "sinusoid", "warp", "adversarial"];
+    pub const NAMES: [&'static str; 7] = ["patch", "blend", "sinusoid", "warp", "adversarial", "filter", "quantised"];
 
     /// The usual mark of that name; `None` for an unknown name. Patterns come from `seed`.
     pub fn usual(name: &str, seed: Seed) -> Option<Self> {
@@ -33,6 +37,8 @@ impl Mark {
             "sinusoid" => Some(Self::Sinusoid(Sinusoid { strength: 30.0, waves: 6.0 })),
             "warp" => Some(Self::Warp(Warp { strength: 0.05, seed })),
             "adversarial" => Some(Self::Adversarial(Adversarial { strength: 12.0, seed })),
+            "filter" => Some(Self::Filter(Filter { strength: 0.5, glass: [255, 190, 120] })),
+            "quantised" => Some(Self::Quantised(Quantised { shades: 4 })),
             _ => None,
         }
     }
@@ -52,6 +58,11 @@ impl Mark {
             }
             "warp" => Some(Self::Warp(Warp { strength: random.uniform(0.03, 0.06), seed })),
             "adversarial" => Some(Self::Adversarial(Adversarial { strength: random.uniform(8.0, 16.0), seed })),
+            "filter" => {
+                let glass = colour();
+                Some(Self::Filter(Filter { strength: random.uniform(0.3, 0.7), glass }))
+            }
+            "quantised" => Some(Self::Quantised(Quantised { shades: 3 + random.below(4) })),
             _ => None,
         }
     }
@@ -69,6 +80,10 @@ impl Mark {
             Self::Adversarial(change) => {
                 Self::Adversarial(Adversarial { strength: change.strength * factor, ..*change })
             }
+            Self::Filter(filter) => Self::Filter(Filter { strength: (filter.strength * factor).min(1.0), ..*filter }),
+            Self::Quantised(quantised) => {
+                Self::Quantised(Quantised { shades: ((quantised.shades as f32 / factor).round() as usize).max(2) })
+            }
             Self::Drawn(drawn) => Self::Drawn(drawn.scaled(factor)),
         }
     }
@@ -81,6 +96,8 @@ impl Mark {
             Self::Sinusoid(sinusoid) => sinusoid,
             Self::Warp(warp) => warp,
             Self::Adversarial(change) => change,
+            Self::Filter(filter) => filter,
+            Self::Quantised(quantised) => quantised,
             Self::Drawn(drawn) => drawn,
         }
     }

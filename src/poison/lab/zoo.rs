@@ -25,8 +25,19 @@ const MOST_IMAGES: usize = 6000;
 const VIEWS: usize = 60_000;
 
 /// How the infected ones are poisoned.
-const ATTACKS: [&str; 9] =
-    ["patch", "blend", "sinusoid", "warp", "several", "one-to-one", "all-to-all", "clean-label", "adversarial"];
+const ATTACKS: [&str; 11] = [
+    "patch",
+    "blend",
+    "sinusoid",
+    "warp",
+    "several",
+    "one-to-one",
+    "all-to-all",
+    "clean-label",
+    "adversarial",
+    "filter",
+    "quantised",
+];
 /// Those that take turns where none is named: the first so many, which the zoos of docs/verdict.md were made with.
 const TURNS: usize = 8;
 
@@ -197,7 +208,7 @@ fn drawn(kind: &str, labels: usize, random: &mut Random) -> Vec<Planted> {
         }
         "all-to-all" => vec![plant("patch", Scheme::AllToAll, random.uniform(0.15, 0.25), random)],
         "clean-label" => vec![plant("patch", Scheme::CleanLabel { target }, random.uniform(0.15, 0.25), random)],
-        "warp" | "adversarial" => vec![plant(kind, Scheme::AllToOne { target }, random.uniform(0.1, 0.2), random)],
+        "warp" | "adversarial" | "filter" | "quantised" => vec![plant(kind, Scheme::AllToOne { target }, random.uniform(0.1, 0.2), random)],
         _ => vec![plant(kind, Scheme::AllToOne { target }, random.uniform(0.03, 0.1), random)],
     };
     planted.into_iter().flatten().collect::<Vec<Planted>>()
