@@ -37,8 +37,8 @@ const FEWEST_PICTURES: usize = 8;
 const WORKS: f32 = 0.95;
 
 /// What is further from the ordinary than this share of it when the second heat ends is not followed: by then planted pairs come to
-/// 0.07 to 0.19 of what ordinary pairs do, and the natural ones with the smallest marks to 0.2 to 0.8.
-const MIDWAY: f32 = 0.4;
+/// 0.07 to 0.45 of what ordinary pairs do.
+const MIDWAY: f32 = 0.6;
 
 /// Some pairs, taken as far.
 #[derive(Clone, Copy)]
@@ -53,9 +53,9 @@ struct Effort {
     /// Steps of the short search of every pair.
     scouting: usize,
     /// So many pairs at a time are taken to so many steps: first those that lie farthest below what is expected and those with the
-    /// smallest marks, in turns, then the ones with the smallest marks by then.
+    /// smallest marks, in turns, then those that are strangest to an honest model and those with the smallest marks by then.
     heats: [Heat; 2],
-    /// Of the last ones, those that are followed to the end: again the ones with the smallest marks.
+    /// Of the last ones, those that are followed to the end, chosen in the same way.
     candidates: usize,
     /// Ordinary pairs followed beside them.
     controls: usize,
@@ -65,12 +65,12 @@ impl Effort {
     fn of(thorough: bool) -> Self {
         if thorough {
             let search = Search { batch: 16, steps: 400, success: WORKS, ..Search::quick() };
-            let heats = [Heat { pairs: 36, steps: 80 }, Heat { pairs: 18, steps: 160 }];
-            Self { search, scouting: 40, heats, candidates: 12, controls: 9 }
+            let heats = [Heat { pairs: 36, steps: 80 }, Heat { pairs: 16, steps: 160 }];
+            Self { search, scouting: 40, heats, candidates: 8, controls: 9 }
         } else {
             let search = Search { batch: 12, steps: 160, success: WORKS, ..Search::quick() };
-            let heats = [Heat { pairs: 18, steps: 48 }, Heat { pairs: 9, steps: 80 }];
-            Self { search, scouting: 24, heats, candidates: 6, controls: 5 }
+            let heats = [Heat { pairs: 18, steps: 48 }, Heat { pairs: 8, steps: 80 }];
+            Self { search, scouting: 24, heats, candidates: 4, controls: 5 }
         }
     }
 }
@@ -142,6 +142,15 @@ struct Scouted<'a> {
     far: f32,
     /// Deviations below what is expected.
     below: f32,
+    /// How many times as far an honest model is after as many steps, where that was asked.
+    strange: Option<f32>,
+}
+
+impl Scouted<'_> {
+    /// Without an honest model, what the short search told.
+    fn strangeness(&self) -> f32 {
+        self.strange.unwrap_or(self.below)
+    }
 }
 
 /// How large a mark ordinary pairs of the model need.
@@ -176,11 +185,14 @@ impl<'a> Chase<'a> {
         let mut all = Vec::new();
         while !waiting.is_empty() {
             let [first, second] = self.effort.heats;
-            let mut running = self.taken_on(first, in_turns(&mut waiting, first.pairs))?;
-            waiting.append(&mut smallest_in_front(&mut running, second.pairs));
-            running = self.taken_on(second, running)?;
-            let near = running.iter().filter(|pair| pair.far <= MIDWAY * ordinary.midway).count();
-            waiting.append(&mut smallest_in_front(&mut running, near.min(self.effort.candidates)));
+            let mut running = in_turns(&mut waiting, first.pairs, |pair| pair.below);
+            running = self.held_against(first, self.taken_on(first, running)?)?;
+            let mut left = in_turns(&mut running, second.pairs, Scouted::strangeness);
+            waiting.append(&mut running);
+            left = self.taken_on(second, left)?;
+            let near = left.iter().filter(|pair| pair.far <= MIDWAY * ordinary.midway).count();
+            running = in_turns(&mut left, near.min(self.effort.candidates), Scouted::strangeness);
+            waiting.append(&mut left);
             let mut found = self.followed(running)?;
             for one in &mut found {
                 one.evidence.usual_size = Some(ordinary.size);
@@ -223,7 +235,9 @@ impl<'a> Chase<'a> {
         let (sizes, hunts): (Vec<_>, Vec<_>) = done.into_iter().flatten().unzip();
         let below = deviations(&sizes);
         let pairs = hunts.into_iter().zip(sizes).zip(below);
-        Ok(pairs.map(|((hunt, (_, far)), below)| Scouted { hunt, far, below: below.unwrap_or(0.0) }).collect())
+        Ok(pairs
+            .map(|((hunt, (_, far)), below)| Scouted { hunt, far, below: below.unwrap_or(0.0), strange: None })
+            .collect())
     }
 
     /// What ordinary pairs of this model need: those nearest to what is expected of them, taken from `waiting`.
@@ -245,7 +259,7 @@ impl<'a> Chase<'a> {
     /// These pairs taken further: a planted pair can lie behind a dozen others after the short search, in which masks have hardly
     /// begun to shrink.
     fn taken_on(&self, heat: Heat, pairs: Vec<Scouted<'a>>) -> Result<Vec<Scouted<'a>>, AuditError> {
-        let (done, failure) = each(pairs, cores(), |Scouted { mut hunt, below, .. }| {
+        let (done, failure) = each(pairs, cores(), |Scouted { mut hunt, below, strange, .. }| {
             let told = |n| self.steps.add(n, "Searching marks for single pairs of labels");
             let (journal, key) = (&self.subject.journal, key(hunt.direction()));
             // As above: a hunt that is known to have come so far stays where it is, and goes on from where it was kept.
@@ -253,7 +267,29 @@ impl<'a> Chase<'a> {
                 Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.until(heat.steps)?;
                 Ok(farness(&hunt))
             })?;
-            Ok::<_, AuditError>(Scouted { hunt, far, below })
+            Ok::<_, AuditError>(Scouted { hunt, far, below, strange })
+        });
+        failure.map_or_else(|| Ok(done.into_iter().flatten().collect()), Err)
+    }
+
+    /// The same searches on the first honest model, whose labels look alike where those of the suspect do: natural pairs are near
+    /// on both.
+    fn held_against(&self, heat: Heat, pairs: Vec<Scouted<'a>>) -> Result<Vec<Scouted<'a>>, AuditError> {
+        let Some(honest) = self.known_clean.first() else { return Ok(pairs) };
+        let (done, failure) = each(pairs, cores(), |pair| {
+            if pair.strange.is_some() {
+                return Ok(pair);
+            }
+            let (direction, images) = (pair.hunt.direction(), &self.subject.split.search);
+            let (journal, key) = (&self.subject.journal, format!("{}-honest", key(direction)));
+            let there = journal.once(&format!("{key}-to-{}", heat.steps), || {
+                let (search, seed) = (&self.effort.search, self.seed.of("pairs"));
+                let mut hunt = Hunt::new(&honest.classifier, images, direction, search, seed)?;
+                Following::new(&mut hunt, journal.checkpoint(&key), &|_| (), self.monitor)?.briefly(heat.steps)?;
+                journal.checkpoint(&key).finished();
+                Ok(farness(&hunt))
+            })?;
+            Ok::<_, AuditError>(Scouted { strange: Some(there / pair.far.max(f32::EPSILON)), ..pair })
         });
         failure.map_or_else(|| Ok(done.into_iter().flatten().collect()), Err)
     }
@@ -301,25 +337,23 @@ impl<'a> Chase<'a> {
     }
 }
 
-/// `count` of `waiting`: the one that lies farthest below what is expected and the one with the smallest mark, in turns. A label that
-/// becomes anything easily hides a planted pair from the first, and one that nothing does from the second.
-fn in_turns<'a>(waiting: &mut Vec<Scouted<'a>>, count: usize) -> Vec<Scouted<'a>> {
+/// `count` of `waiting`: the most striking one and the one with the smallest mark, in turns. A label that becomes anything easily
+/// hides a planted pair from what strikes, and one that nothing does from the smallest.
+fn in_turns<'a>(
+    waiting: &mut Vec<Scouted<'a>>,
+    count: usize,
+    striking: impl Fn(&Scouted<'a>) -> f32,
+) -> Vec<Scouted<'a>> {
     let mut taken = Vec::new();
     while taken.len() < count && !waiting.is_empty() {
-        let order = |a: &Scouted<'_>, b: &Scouted<'_>| match taken.len() % 2 {
-            0 => b.below.total_cmp(&a.below),
+        let order = |a: &Scouted<'a>, b: &Scouted<'a>| match taken.len() % 2 {
+            0 => striking(b).total_cmp(&striking(a)),
             _ => a.far.total_cmp(&b.far),
         };
         let next = (0..waiting.len()).min_by(|&a, &b| order(&waiting[a], &waiting[b])).unwrap_or(0);
         taken.push(waiting.remove(next));
     }
     taken
-}
-
-/// Leaves the `count` pairs with the smallest marks in `pairs` and gives back the others.
-fn smallest_in_front<'a>(pairs: &mut Vec<Scouted<'a>>, count: usize) -> Vec<Scouted<'a>> {
-    pairs.sort_by(|a, b| a.far.total_cmp(&b.far));
-    pairs.split_off(count.min(pairs.len()))
 }
 
 /// What the pieces of a pair are called in the journal.

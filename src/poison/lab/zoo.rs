@@ -208,7 +208,9 @@ fn drawn(kind: &str, labels: usize, random: &mut Random) -> Vec<Planted> {
         }
         "all-to-all" => vec![plant("patch", Scheme::AllToAll, random.uniform(0.15, 0.25), random)],
         "clean-label" => vec![plant("patch", Scheme::CleanLabel { target }, random.uniform(0.15, 0.25), random)],
-        "warp" | "adversarial" | "filter" | "quantised" => vec![plant(kind, Scheme::AllToOne { target }, random.uniform(0.1, 0.2), random)],
+        "warp" | "adversarial" | "filter" | "quantised" => {
+            vec![plant(kind, Scheme::AllToOne { target }, random.uniform(0.1, 0.2), random)]
+        }
         _ => vec![plant(kind, Scheme::AllToOne { target }, random.uniform(0.03, 0.1), random)],
     };
     planted.into_iter().flatten().collect::<Vec<Planted>>()
