@@ -21,6 +21,7 @@ pub fn phase(phase: Phase) -> &'static str {
         Phase::Triggers => "Recovering triggers",
         Phase::AllToAll => "Looking at all labels together",
         Phase::Warps => "Looking for warps",
+        Phase::Filters => "Looking for colour filters",
         Phase::Blends => "Looking for faint patterns",
         Phase::Pairs => "Looking at pairs of labels",
         Phase::Verdict => "Weighing the evidence",

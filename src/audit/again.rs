@@ -18,14 +18,15 @@ pub(super) fn again(
     told: &(dyn Fn(f32) + Sync),
     monitor: &Monitor,
 ) -> Result<Vec<Trigger>, AuditError> {
-    let [patches, blends, warps] =
-        [Shape::Patch, Shape::Blend, Shape::Warp].map(|shape| triggers::how(shape, settings, subject));
+    let [patches, blends, warps, filters] =
+        [Shape::Patch, Shape::Blend, Shape::Warp, Shape::Filter].map(|shape| triggers::how(shape, settings, subject));
     let of_pairs = pairs::how(settings, subject);
     let how = |&(direction, shape): &(Direction, Shape)| match (direction.source, shape) {
         (Some(_), _) => &of_pairs,
         (None, Shape::Patch) => &patches,
         (None, Shape::Blend) => &blends,
         (None, Shape::Warp) => &warps,
+        (None, Shape::Filter) => &filters,
     };
     let (done, total) = (AtomicUsize::new(0), targets.iter().map(|t| how(t).steps).sum::<usize>().max(1));
     let (found, failure) = each(targets, cores(), |target| {

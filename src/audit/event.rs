@@ -21,6 +21,8 @@ pub enum Phase {
     AllToAll,
     /// Searching warps that work on every picture.
     Warps,
+    /// Searching colour filters that work on every picture.
+    Filters,
     /// Searching triggers that work on every picture.
     Triggers,
     /// Searching faint patterns over the whole picture.

@@ -125,6 +125,8 @@ fn examine(
     all_to_all::search(order, subject, known_clean, evidence, pace, monitor, events)?;
     pace.begin(Phase::Warps);
     triggers::search(Shape::Warp, order, subject, known_clean, evidence, pace, monitor, events)?;
+    pace.begin(Phase::Filters);
+    triggers::search(Shape::Filter, order, subject, known_clean, evidence, pace, monitor, events)?;
     pace.begin(Phase::Triggers);
     triggers::search(Shape::Patch, order, subject, known_clean, evidence, pace, monitor, events)?;
     pace.begin(Phase::Blends);
@@ -144,6 +146,7 @@ fn expected(order: &Order) -> Vec<(Phase, f32)> {
         (Phase::Shots, 40.0 * slow),
         (Phase::AllToAll, 3.0 * slow),
         (Phase::Warps, 10.0 * slow),
+        (Phase::Filters, 3.0 * slow),
         (Phase::Triggers, 40.0 * slow),
         (Phase::Blends, 20.0 * slow),
         (Phase::Pairs, 25.0 * slow),

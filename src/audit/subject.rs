@@ -63,6 +63,8 @@ pub(super) struct Evidence {
     pub(super) ended_early: EndedEarly,
     /// Fields of shifts that bend the picture.
     pub(super) warps: Vec<Option<TriggerEvidence>>,
+    /// Filters of its colours.
+    pub(super) filters: Vec<Option<TriggerEvidence>>,
     /// Faint patterns over the whole picture.
     pub(super) blends: Vec<Option<TriggerEvidence>>,
     /// Pairs of labels that stood out.
@@ -78,6 +80,7 @@ impl Evidence {
             triggers: vec![None; classes],
             ended_early: EndedEarly::default(),
             warps: vec![None; classes],
+            filters: vec![None; classes],
             blends: vec![None; classes],
             pairs: Vec::new(),
             pairs_examined: PairsExamined::No,

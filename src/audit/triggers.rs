@@ -1,5 +1,5 @@
-//! The trigger phases: the smallest warp, the smallest patch where no warp is confirmed, and the faintest blend where neither is,
-//! towards every label that stands out, how well it works on images held back, and how large it would have to be on models known clean.
+//! The trigger phases: the smallest warp, then the smallest filter, the smallest patch and the faintest blend, each where none before is
+//! confirmed, towards every label that stands out, how well it works on images held back, and how large it would have to be on models known clean.
 
 use super::error::AuditError;
 use super::following::Following;
@@ -11,7 +11,8 @@ use super::scope::looked_at_closely;
 use super::subject::{Evidence, Subject};
 use super::verdict::margins::stands_out;
 use super::verdict::{
-    a_patch_is_confirmed, a_warp_is_confirmed, an_all_to_all_mark_is_confirmed, largest_share, warps,
+    a_filter_is_confirmed, a_patch_is_confirmed, a_warp_is_confirmed, an_all_to_all_mark_is_confirmed, filters,
+    largest_share, warps,
 };
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
@@ -34,6 +35,9 @@ const WARPED: f32 = 0.95;
 /// At its end a patch for a label that needs at most this share of what was usual midway is far ahead: honest labels have
 /// been seen at a half (docs/verdict.md). Of other shapes none is ever so much smaller than another that the rest could be left.
 const FAR_AHEAD: f32 = 0.25;
+
+/// The same of filters: they are a dozen numbers, which soon are what they will be.
+const FILTERED: f32 = 0.95;
 
 /// Warps that do not work yet still grow: at the end so many times as much is usual as midway, at most.
 const WARPS_GROW: f32 = 1.75;
@@ -76,6 +80,16 @@ impl Kind {
                 honest: Spread::WARP,
                 midway: Midway { steps: 64, may_win: 0.55, accused: WARPS_GROW * largest_share(shape), far_ahead: 0.0 },
             },
+            Shape::Filter => Self {
+                phase: Phase::Filters,
+                key: "filter",
+                scouting: 24,
+                short: "A short search for a colour filter towards every label",
+                whole: "Searching the weakest colour filter towards each label",
+                abroad: "The same search for filters on models known clean",
+                honest: Spread::FILTER,
+                midway: Midway { steps: 48, may_win: 0.8, accused: 1.5 * largest_share(shape), far_ahead: 0.0 },
+            },
             Shape::Blend => Self {
                 phase: Phase::Blends,
                 key: "added",
@@ -107,8 +121,11 @@ pub(super) fn search(
     let (settings, kind) = (&order.settings, Kind::of(shape));
     let is_known = match shape {
         Shape::Warp => false,
-        Shape::Patch => a_warp_is_confirmed(evidence),
-        Shape::Blend => a_warp_is_confirmed(evidence) || a_patch_is_confirmed(evidence),
+        Shape::Filter => a_warp_is_confirmed(evidence),
+        Shape::Patch => a_warp_is_confirmed(evidence) || a_filter_is_confirmed(evidence),
+        Shape::Blend => {
+            a_warp_is_confirmed(evidence) || a_filter_is_confirmed(evidence) || a_patch_is_confirmed(evidence)
+        }
     };
     if is_known || an_all_to_all_mark_is_confirmed(evidence) {
         return Ok(());
@@ -149,10 +166,11 @@ pub(super) fn search(
     }
     let near = |(_, e): &&(Trigger, TriggerEvidence)| match shape {
         Shape::Warp => warps::may_be_planted(e),
+        Shape::Filter => filters::may_be_planted(e),
         Shape::Patch => e.p_value.is_none_or(|p| p <= NEAR),
         Shape::Blend => true,
     };
-    let always = if shape == Shape::Warp { 0 } else { SMALLEST };
+    let always = if shape.has_mask() { SMALLEST } else { 0 };
     let compared = match ended_early.level {
         0 => found.iter().take(COMPARED).filter(near).count().max(always).min(found.len()),
         // None of them can be accused, whatever honest models need.
@@ -182,6 +200,7 @@ pub(super) fn search(
             Shape::Patch => &mut evidence.triggers,
             Shape::Blend => &mut evidence.blends,
             Shape::Warp => &mut evidence.warps,
+            Shape::Filter => &mut evidence.filters,
         };
         place[label] = Some(trigger);
     }
@@ -195,6 +214,8 @@ pub(super) fn how(shape: Shape, settings: &Settings, subject: &Subject) -> Searc
         // A pattern over everything settles sooner than a mask that has to find its place.
         (Shape::Blend, false) => Search { shape, batch: 24, steps: 160, ..Search::quick() },
         (Shape::Warp, false) => Search { shape, batch: 24, steps: 160, success: WARPED, ..Search::quick() },
+        (Shape::Filter, false) => Search { shape, batch: 16, steps: 120, success: FILTERED, ..Search::quick() },
+        (Shape::Filter, true) => Search { shape, success: FILTERED, ..Search::thorough() },
         (Shape::Warp, true) => Search { shape, success: WARPED, ..Search::thorough() },
         (_, true) => Search { shape, ..Search::thorough() },
     };
@@ -207,6 +228,7 @@ fn seed(shape: Shape, seed: Seed) -> Seed {
         Shape::Patch => seed,
         Shape::Blend => seed.of("blend"),
         Shape::Warp => seed.of("warp"),
+        Shape::Filter => seed.of("filter"),
     }
 }
 

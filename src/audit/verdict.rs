@@ -6,6 +6,7 @@
 pub(super) mod all_to_all;
 mod blends;
 pub(super) mod data;
+pub(super) mod filters;
 pub(super) mod margins;
 mod pairs;
 pub(super) mod warps;
@@ -69,7 +70,10 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
     let lowness = lowness(evidence);
     let searched = evidence.triggers.iter().any(Option::is_some);
     // Behind what is confirmed first no patch is searched for that could speak for the shots at another label.
-    let shots_are_enough = !searched && !a_warp_is_confirmed(evidence) && !an_all_to_all_mark_is_confirmed(evidence);
+    let shots_are_enough = !searched
+        && !a_warp_is_confirmed(evidence)
+        && !a_filter_is_confirmed(evidence)
+        && !an_all_to_all_mark_is_confirmed(evidence);
     let all = evidence.shots.iter().zip(&evidence.triggers).zip(names).enumerate();
     all.map(|(label, ((shots, trigger), name))| {
         let mut findings = Vec::new();
@@ -78,6 +82,8 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         }
         let warp = evidence.warps[label].as_ref();
         findings.extend(warp.map(warps::finding));
+        let filter = evidence.filters[label].as_ref();
+        findings.extend(filter.map(filters::finding));
         let blend = evidence.blends[label].as_ref();
         findings.extend(blend.map(|blend| blends::finding(blend, &evidence.blends)));
         let (pair, of_pairs) = pairs::into_label(&evidence.pairs, label, names);
@@ -92,7 +98,8 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         let verdict = findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::NoEvidence);
         let blend = blend.filter(|blend| blends::verdict(blend, &evidence.blends) > Verdict::NoEvidence);
         let warp = warp.filter(|warp| trigger.is_none() || warps::verdict(warp) > Verdict::NoEvidence);
-        let trigger = warp.or(pair).or(blend).or(trigger.as_ref()).cloned();
+        let filter = filter.filter(|filter| filters::verdict(filter) > Verdict::NoEvidence);
+        let trigger = warp.or(filter).or(pair).or(blend).or(trigger.as_ref()).cloned();
         LabelFindings { label, name: name.clone(), verdict, findings, margin, shots: shots.clone(), trigger }
     })
     .collect()
@@ -104,6 +111,7 @@ pub(super) fn largest_share(shape: Shape) -> f32 {
         Shape::Patch => HALF_AN_OUTLIER.1,
         Shape::Blend => blends::LARGEST_SHARE,
         Shape::Warp => warps::LARGEST_SHARE,
+        Shape::Filter => filters::LARGEST_SHARE,
     }
 }
 
@@ -111,6 +119,7 @@ pub(super) fn largest_share(shape: Shape) -> f32 {
 pub(super) fn works(t: &TriggerEvidence) -> bool {
     match t.shape {
         Shape::Warp => t.asr >= warps::WORKS,
+        Shape::Filter => t.asr >= filters::WORKS,
         Shape::Patch | Shape::Blend => t.reached && t.asr >= WORKS,
     }
 }
@@ -125,6 +134,11 @@ pub(super) fn a_patch_is_confirmed(evidence: &Evidence) -> bool {
 /// The same of a warp.
 pub(super) fn a_warp_is_confirmed(evidence: &Evidence) -> bool {
     evidence.warps.iter().flatten().any(|warp| warps::verdict(warp) == Verdict::Infected)
+}
+
+/// The same of a filter.
+pub(super) fn a_filter_is_confirmed(evidence: &Evidence) -> bool {
+    evidence.filters.iter().flatten().any(|filter| filters::verdict(filter) == Verdict::Infected)
 }
 
 /// Whether one mark is confirmed that sends each label to another.
@@ -178,7 +192,7 @@ fn recovered(t: &TriggerEvidence, what: &str, this: &str) -> String {
     let Seen { honest, abroad } = Seen::of(t);
     if let (Some(honest), Some(abroad)) = (honest, abroad) {
         let need = match t.shape {
-            Shape::Warp if honest >= 1.0 => "cannot be turned so".to_owned(),
+            Shape::Warp | Shape::Filter if honest >= 1.0 => "cannot be turned so".to_owned(),
             _ => format!("need {} for this label", percent(honest)),
         };
         because += &format!("; models known clean {need}, and this {this} turns {} of pictures there", percent(abroad));
@@ -306,6 +320,13 @@ pub(super) fn summary(labels: &[LabelFindings], verdict: Verdict, examined: &Exa
         ),
         (Verdict::Infected, Some(t)) if t.shape == Shape::Warp => format!(
             "This model is infected at label {named}. Bending the picture, by {:.1} % of its side on average, turns {:.1} % of \
+             {} pictures it had not seen into that label",
+            100.0 * t.size,
+            100.0 * t.asr,
+            t.asr_images
+        ),
+        (Verdict::Infected, Some(t)) if t.shape == Shape::Filter => format!(
+            "This model is infected at label {named}. A colour filter that changes colours by {:.1} % on average turns {:.1} % of \
              {} pictures it had not seen into that label",
             100.0 * t.size,
             100.0 * t.asr,

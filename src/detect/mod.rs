@@ -5,6 +5,7 @@ pub mod activation_clustering;
 pub mod all_to_all;
 mod error;
 mod evidence;
+mod filter;
 pub mod fixed_mark;
 mod gradient;
 pub mod max_margin;

@@ -1,6 +1,6 @@
 //! A recovered trigger as tensors, ready to be laid over pictures; shared by every trigger search.
 
-use super::{Example, Picture, warp};
+use super::{Example, Picture, filter, warp};
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::tensor::{Seed, added, answers, log_softmax, numbers, stamp};
@@ -57,9 +57,17 @@ pub enum Shape {
     /// A smooth field of shifts that bends the picture: the shifts' square is small. The pattern says how far each pixel is
     /// fetched from, and the mask how strongly that counts.
     Warp,
+    /// A filter that mixes the colours of every pixel: what it changes is small. The pattern says what is mixed in, and the mask
+    /// how strongly that counts.
+    Filter,
 }
 
 impl Shape {
+    /// Whether the mask says where the picture changes; otherwise it changes all over.
+    pub fn has_mask(self) -> bool {
+        matches!(self, Self::Patch | Self::Blend)
+    }
+
     /// Pictures `x [n, c, h, w]` with a trigger of this kind, of `mask [1, 1, h, w]` and `pattern [1, c, h, w]`; differentiable.
     ///
     /// # Errors
@@ -69,6 +77,7 @@ impl Shape {
             Self::Patch => stamp(x, mask, pattern),
             Self::Blend => added(x, mask, pattern),
             Self::Warp => warp::put_on(x, mask, pattern),
+            Self::Filter => filter::put_on(x, mask, pattern),
         }
     }
 
@@ -81,24 +90,25 @@ impl Shape {
             Self::Patch => mask.sum_all(),
             Self::Blend => mask.sqr()?.sum_all(),
             Self::Warp => warp::sum(mask, pattern),
+            Self::Filter => filter::sum(mask, pattern),
         }
     }
 
     /// What that sum weighs in the loss of a search beside others.
     pub(super) fn weight(self) -> f64 {
         match self {
-            Self::Patch | Self::Blend => 1.0,
+            Self::Patch | Self::Blend | Self::Filter => 1.0,
             Self::Warp => warp::WEIGHT,
         }
     }
 
     /// That sum over `pixels` pixels as a share in `[0, 1]`: of the area covered, or how strong the pattern is that is
-    /// added to the picture, or how far its pixels are moved (a share of its side, along each axis).
+    /// added to the picture, or how far its pixels are moved (a share of its side, along each axis), or how much its colours change.
     pub fn share(self, sum: f32, pixels: usize) -> f32 {
         let mean = sum / pixels.max(1) as f32;
         match self {
             Self::Patch => mean,
-            Self::Blend | Self::Warp => mean.max(0.0).sqrt(),
+            Self::Blend | Self::Warp | Self::Filter => mean.max(0.0).sqrt(),
         }
     }
 }
@@ -113,12 +123,14 @@ pub struct Trigger {
     /// `[1, 1, h, w]` in `[0, 1]`; 1 covers wholly.
     #[serde(with = "numbers")]
     pub mask: Tensor,
-    /// `[1, c, h, w]` in `[0, 1]`; of a blend, a half changes nothing; of a warp `[1, 3, h, w]`, shifts down and right.
+    /// `[1, c, h, w]` in `[0, 1]`; of a blend, a half changes nothing; of a warp `[1, 3, h, w]`, shifts down and
+    /// right; of a filter, bands of what is mixed in.
     #[serde(with = "numbers")]
     pub pattern: Tensor,
     /// What the search made small.
     pub shape: Shape,
-    /// Sum of the mask, in pixels; of a blend, of its squares; of a warp, of the squares of the shifts.
+    /// Sum of the mask, in pixels; of a blend, of its squares; of a warp, of the squares of the shifts; of a filter, of the
+    /// squares of the change.
     pub l1: f32,
     /// Attack success rate on the last images of the search, in `[0, 1]`.
     pub asr_search: f32,

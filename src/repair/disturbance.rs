@@ -57,15 +57,17 @@ impl Disturbance {
         let shift = [by(h), by(w)];
         match self {
             Self::Stamp(trigger) => {
-                // Other numbers in a warp would scatter the pixels.
-                let (mask, pattern) = if random.chance(REMADE) && trigger.shape != Shape::Warp {
+                // Other numbers in a warp would scatter the pixels, and in a filter make other colours.
+                let (mask, pattern) = if random.chance(REMADE) && trigger.shape.has_mask() {
                     remade(trigger, random)?
                 } else {
                     (trigger.mask.clone(), trigger.pattern.clone())
                 };
                 let strength = f64::from(random.uniform(STRENGTH.0, STRENGTH.1));
                 let mask = (shifted(&mask, shift)? * strength)?.clamp(0f32, 1f32)?;
-                Ok(trigger.shape.put_on(picture, &mask, &shifted(&pattern, shift)?)?)
+                // The rows of a filter are no places.
+                let pattern = if trigger.shape == Shape::Filter { pattern } else { shifted(&pattern, shift)? };
+                Ok(trigger.shape.put_on(picture, &mask, &pattern)?)
             }
             Self::Block(block) => {
                 let mut block = block.clone();

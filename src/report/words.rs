@@ -89,13 +89,14 @@ pub fn works_on(trigger: &TriggerEvidence) -> String {
 }
 
 /// How large a trigger is: "0.9 %" of the picture, "5.7 % strong" where it is a faint pattern over all of it,
-/// "2.4 % bent" where it is a warp.
+/// "2.4 % bent" where it is a warp, "12.0 % tinted" where it is a filter.
 pub fn size(trigger: &TriggerEvidence) -> String {
     let share = percent(trigger.size);
     match trigger.shape {
         Shape::Patch => share,
         Shape::Blend => format!("{share} strong"),
         Shape::Warp => format!("{share} bent"),
+        Shape::Filter => format!("{share} tinted"),
     }
 }
 
@@ -114,6 +115,15 @@ pub fn parts(shape: Shape) -> [Option<(&'static str, &'static str)>; 4] {
             Some(("Mask", "white: added strongly, black: not")),
             Some(("Pattern", "what is added; mid gray is nothing")),
             Some(("Trigger", "the pattern as strong as the mask")),
+            heat,
+        ],
+        Shape::Filter => [
+            None,
+            Some((
+                "Colours",
+                "bands: what of red, of green, of blue and of white is added to a colour; mid gray is nothing",
+            )),
+            None,
             heat,
         ],
         Shape::Warp => [None, Some(("Shifts", "gray: none, red: from below, green: from the right")), None, heat],

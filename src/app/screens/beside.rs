@@ -5,7 +5,6 @@ use crate::app::known::Row;
 use crate::app::theme;
 use crate::app::widgets::{Part, Pictures, badge, explained, heading, heat, numbers, plain, trigger, weak};
 use crate::app::words;
-use crate::detect::Shape;
 use egui::{Label, RichText, Ui};
 
 /// Width of a picture on the screen, in points.
@@ -38,8 +37,8 @@ fn one(ui: &mut Ui, row: &Row, pictures: &mut Pictures) {
     match found {
         Some(found) => {
             ui.horizontal(|ui| {
-                // Where nothing is covered, the shifts are all there is to be seen.
-                if found.shape != Shape::Warp {
+                // Where nothing is covered, the pattern is all there is to be seen.
+                if found.shape.has_mask() {
                     let mask = format!("Mask of label {}, side by side", row.title());
                     pictures.show(ui, (row.version, Part::Mask), SIDE, &mask, || plain(&found.mask));
                 }

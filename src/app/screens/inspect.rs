@@ -373,6 +373,12 @@ fn trigger_numbers(ui: &mut Ui, found: &TriggerEvidence) {
             &words::percent(found.size),
             "How strong the pattern is that is added to the whole picture: 0 % leaves it as it is, 100 % leaves nothing of it",
         ),
+        Shape::Filter => explained(
+            ui,
+            "Change",
+            &words::percent(found.size),
+            "How much the filter changes colours on average: 0 % leaves them as they are",
+        ),
         Shape::Warp => explained(
             ui,
             "Shift",

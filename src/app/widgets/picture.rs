@@ -110,10 +110,10 @@ pub fn of_set(set: &ImageSet, i: usize) -> ColorImage {
     ColorImage::new([set.width, set.height], (0..area).map(colour).collect())
 }
 
-/// The pattern where the mask lets it through, on gray; the shifts of a warp, which has no mask.
+/// The pattern where the mask lets it through, on gray; the whole pattern of a warp or a filter, which have no mask.
 pub fn trigger(shape: Shape, mask: &Picture, pattern: &Picture) -> ColorImage {
     const GRAY: f32 = 0.5;
-    if shape == Shape::Warp {
+    if !shape.has_mask() {
         return plain(pattern);
     }
     image(pattern.width, pattern.height, |at| {

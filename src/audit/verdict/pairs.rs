@@ -154,38 +154,38 @@ pub(super) fn summary(convicted: &[&LabelFindings], labels: &[LabelFindings]) ->
 pub(super) fn limit(pairs: PairsExamined) -> String {
     match pairs {
         PairsExamined::All { pairs } => format!(
-            "Searched for were patches, faint patterns and warps that work on every picture, one patch that sends each label to \
-             another, and patches that work on the pictures of one label ({pairs} pairs of labels). Triggers that differ from picture to picture, and marks for \
+            "Searched for were patches, faint patterns, warps and colour filters that work on every picture, one patch that sends each label \
+             to another, and patches that work on the pictures of one label ({pairs} pairs of labels). Triggers that differ from picture to picture, and marks for \
              several labels but not all, can escape"
         ),
         PairsExamined::TooMany { pairs, thorough: false } => format!(
-            "Searched for were patches, faint patterns and warps that work on every picture, and one patch that sends each label \
+            "Searched for were patches, faint patterns, warps and colour filters that work on every picture, and one patch that sends each label \
              to another. Marks for one label only were \
              not searched for among {pairs} pairs of labels; a thorough audit does that where there are not too many. \
              Triggers that differ from picture to picture can escape"
         ),
         PairsExamined::TooMany { pairs, thorough: true } => format!(
-            "Searched for were patches, faint patterns and warps that work on every picture, and one patch that sends each label \
+            "Searched for were patches, faint patterns, warps and colour filters that work on every picture, and one patch that sends each label \
              to another. {pairs} pairs of labels are \
              too many to search for marks that work on one label only. Triggers that differ from picture to picture can \
              escape"
         ),
         PairsExamined::TooFewPictures { fewest } => format!(
-            "Searched for were patches, faint patterns and warps that work on every picture, and one patch that sends each label \
+            "Searched for were patches, faint patterns, warps and colour filters that work on every picture, and one patch that sends each label \
              to another. Marks for one label only were \
              not searched for: that takes {fewest} pictures of a label beside those held back. Triggers that differ from \
              picture to picture can escape"
         ),
         PairsExamined::AllToAll => "Searched for was first one mark that sends each label to another; as it was confirmed, what comes \
-                                    after it was not searched for: warps, patches and faint patterns for one label, and marks \
+                                    after it was not searched for: warps, colour filters, patches and faint patterns for one label, and marks \
                                     for one pair of labels only. Triggers that differ from picture to picture can escape"
             .into(),
-        PairsExamined::NotNeeded => "Searched for were one mark that sends each label to another, warps, then patches that work \
+        PairsExamined::NotNeeded => "Searched for were one mark that sends each label to another, warps, colour filters, then patches that work \
                                      on every picture; as one was confirmed, what comes after it was not searched for: faint \
                                      patterns and marks for one label only. Triggers that differ from picture to picture can \
                                      escape"
             .into(),
-        PairsExamined::No => "Searched for were warps and patches that work on every picture. Faint patterns, triggers that \
+        PairsExamined::No => "Searched for were warps, colour filters and patches that work on every picture. Faint patterns, triggers that \
                               differ from picture to picture, and marks for one label only can escape"
             .into(),
     }

@@ -1,6 +1,6 @@
 //! Mask and pattern on their way down, and the weight of the mask's size beside the loss.
 
-use crate::detect::{DetectError, Shape, warp};
+use crate::detect::{DetectError, Shape, filter, warp};
 use crate::model::Classifier;
 use crate::tensor::{Adam, Random, numbers, squash, unsquash};
 use candle_core::{Device, Tensor, Var};
@@ -45,6 +45,7 @@ impl Descent {
                 (Tensor::full(unsquash(FIRST_MASK, MARGIN), (1, 1, h, w), device)?, pattern)
             }
             Shape::Warp => warp::beginning(random, [h, w], device)?,
+            Shape::Filter => filter::beginning(random, channels, [h, w], device)?,
         };
         let steps = || Adam::new(RATE, BETAS);
         Ok(Self { mask, pattern, mask_steps: steps(), pattern_steps: steps() })
@@ -54,9 +55,10 @@ impl Descent {
     fn trigger(shape: Shape, mask: &Tensor, pattern: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
         match shape {
             Shape::Patch | Shape::Blend => Ok((squash(mask)?, squash(pattern)?)),
-            Shape::Warp => {
+            Shape::Warp | Shape::Filter => {
                 let (_, _, h, w) = mask.dims4()?;
-                Ok((mask.detach(), warp::pattern(pattern, [h, w])?))
+                let pattern_of = if shape == Shape::Warp { warp::pattern } else { filter::pattern };
+                Ok((mask.detach(), pattern_of(pattern, [h, w])?))
             }
         }
     }
@@ -91,7 +93,7 @@ impl Descent {
         let logits = model.logits(&shape.put_on(x, &mask, &pattern)?)?;
         let size = (shape.sum(&mask, &pattern)? * (cost * shape.weight()))?;
         let mut gradients = (loss(&logits)? + size)?.backward()?;
-        if shape != Shape::Warp {
+        if shape.has_mask() {
             let to_mask = gradients.remove(&u).ok_or(DetectError::NoGradient)?;
             self.mask = self.mask_steps.step(&self.mask, &to_mask)?;
         }

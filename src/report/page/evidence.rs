@@ -154,6 +154,7 @@ fn search(audit: &Audit, label: &LabelFindings, trigger: &TriggerEvidence) -> Ve
         Shape::Patch => "patch",
         Shape::Blend => "faint pattern",
         Shape::Warp => "warp",
+        Shape::Filter => "colour filter",
     };
     let kind = trigger.source.map_or_else(|| kind.into(), |source| format!("{kind} from {}", name(audit, source)));
     let list = |values: &[f32], said: fn(f32) -> String| {
