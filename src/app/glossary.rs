@@ -108,6 +108,13 @@ pub static ENTRIES: &[Entry] = &[
         "Zheng et al., ECCV 2022",
     ),
     entry(
+        "Colour filter",
+        &["Change"],
+        "A trigger that mixes the colours of the whole picture anew, as photo programs do. Its size is how much it changes colours on \
+         average.",
+        "Liu et al., ABS, CCS 2019",
+    ),
+    entry(
         "Confusion matrix",
         &["What it mixes up"],
         "A table with a row for each true label and a column for each answer. Right answers lie on the diagonal; a backdoor is a full column.",

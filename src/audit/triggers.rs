@@ -88,7 +88,7 @@ impl Kind {
                 whole: "Searching the weakest colour filter towards each label",
                 abroad: "The same search for filters on models known clean",
                 honest: Spread::FILTER,
-                midway: Midway { steps: 48, may_win: 0.8, accused: 1.5 * largest_share(shape), far_ahead: 0.0 },
+                midway: Midway { steps: 48, may_win: 0.5, accused: largest_share(shape), far_ahead: 0.0 },
             },
             Shape::Blend => Self {
                 phase: Phase::Blends,
@@ -214,7 +214,7 @@ pub(super) fn how(shape: Shape, settings: &Settings, subject: &Subject) -> Searc
         // A pattern over everything settles sooner than a mask that has to find its place.
         (Shape::Blend, false) => Search { shape, batch: 24, steps: 160, ..Search::quick() },
         (Shape::Warp, false) => Search { shape, batch: 24, steps: 160, success: WARPED, ..Search::quick() },
-        (Shape::Filter, false) => Search { shape, batch: 16, steps: 120, success: FILTERED, ..Search::quick() },
+        (Shape::Filter, false) => Search { shape, batch: 12, steps: 96, success: FILTERED, ..Search::quick() },
         (Shape::Filter, true) => Search { shape, success: FILTERED, ..Search::thorough() },
         (Shape::Warp, true) => Search { shape, success: WARPED, ..Search::thorough() },
         (_, true) => Search { shape, ..Search::thorough() },
