@@ -81,12 +81,12 @@ pub(super) fn size_of(trigger: &Trigger) -> f32 {
     if trigger.reached { trigger.size() } else { 1.0 }
 }
 
-/// The size with which the labels of one model are compared. Most warps and filters never turn all pictures; how far they came is a lower
+/// The size with which the labels of one model are compared. Most warps never turn all pictures; how far they came is a lower
 /// bound of what that would take.
 pub(super) fn ranked_size(trigger: &Trigger) -> f32 {
     match trigger.shape {
-        Shape::Warp | Shape::Filter => trigger.size(),
-        Shape::Patch | Shape::Blend => size_of(trigger),
+        Shape::Warp => trigger.size(),
+        Shape::Filter | Shape::Patch | Shape::Blend => size_of(trigger),
     }
 }
 

@@ -203,6 +203,9 @@ fn recovered(t: &TriggerEvidence, what: &str, this: &str) -> String {
 /// What the other labels need, and how unusual it is to need so much less.
 fn beside_others(t: &TriggerEvidence) -> String {
     let (Some(usual), Some(index)) = (t.usual_size, t.anomaly_index) else { return String::new() };
+    if t.shape == Shape::Filter && usual >= 1.0 {
+        return "; most labels of this model cannot be turned so".into();
+    }
     let rare = t.p_value.map_or_else(String::new, |p| format!(", {}", chance(p)));
     format!("; labels of this model usually need {} (anomaly index {index:.1}{rare})", percent(usual))
 }

@@ -8,8 +8,7 @@ use crate::detect::TriggerEvidence;
 
 /// A filter works when it turns at least this share of held-back pictures: a quick search stops near what was planted (0.81, 0.83).
 pub(super) const WORKS: f32 = 0.7;
-/// Of what the model's labels need, or came nearest with. How rare that is cannot be said: most labels are not reached, and what came
-/// nearest to them may be anything.
+/// Of what the model's labels need. How rare that is cannot be said, since most labels of most models are not reached at all.
 pub(super) const LARGEST_SHARE: f32 = 0.5;
 /// Honest models need at least so many times as much, or cannot be turned so.
 const FAR_SMALLER: f32 = 0.5;
@@ -98,6 +97,8 @@ mod tests {
             "{said}"
         );
         assert!(said.contains("clean cannot be turned so, and this filter turns 2.2 % of pictures there"), "{said}");
+        let alone = TriggerEvidence { usual_size: Some(1.0), anomaly_index: Some(5.0), ..planted() };
+        assert!(finding(&alone).because.contains("; most labels of this model cannot be turned so; models"));
         let said = finding(&TriggerEvidence { asr: 0.4, ..planted() }).because;
         assert!(said.starts_with("No colour filter that works was found"), "{said}");
     }
