@@ -97,9 +97,10 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
         findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
         let verdict = findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::NoEvidence);
         let blend = blend.filter(|blend| blends::verdict(blend, &evidence.blends) > Verdict::NoEvidence);
-        let warp = warp.filter(|warp| trigger.is_none() || warps::verdict(warp) > Verdict::NoEvidence);
-        let filter = filter.filter(|filter| filters::verdict(filter) > Verdict::NoEvidence);
-        let trigger = warp.or(filter).or(pair).or(blend).or(trigger.as_ref()).cloned();
+        let bends = warp.filter(|warp| warps::verdict(warp) > Verdict::NoEvidence);
+        let tints = filter.filter(|filter| filters::verdict(filter) > Verdict::NoEvidence);
+        // What accuses is shown; else what was searched last, of the searches that all labels get.
+        let trigger = bends.or(tints).or(pair).or(blend).or(trigger.as_ref()).or(filter).or(warp).cloned();
         LabelFindings { label, name: name.clone(), verdict, findings, margin, shots: shots.clone(), trigger }
     })
     .collect()

@@ -165,3 +165,37 @@ fn the_worst_label_decides_and_is_named() {
     );
     assert_eq!(model(&[]), Verdict::NoEvidence);
 }
+
+#[test]
+fn the_trigger_that_accuses_is_shown_and_else_the_last_that_was_searched_at_every_label() {
+    let shaped = |shape, size, asr| TriggerEvidence {
+        shape,
+        asr,
+        usual_size: Some(1.0),
+        reference_sizes: vec![1.0],
+        reference_asr: vec![0.0],
+        ..trigger(size, Some(1.0), None)
+    };
+    let mut evidence = Evidence::none(10);
+    evidence.warps = vec![Some(shaped(Shape::Warp, 0.07, 0.6)); 10];
+    evidence.filters = vec![Some(shaped(Shape::Filter, 0.4, 0.5)); 10];
+    evidence.filters[3] = Some(shaped(Shape::Filter, 0.09, 0.8));
+    let names: Vec<String> = (0..10).map(|i| i.to_string()).collect();
+    let labels = labels(&evidence, &names, 1);
+    let shown: Vec<_> = labels.iter().map(|l| l.trigger.as_ref().map(|t| t.shape)).collect();
+    assert_eq!(shown, vec![Some(Shape::Filter); 10]);
+    let infected: Vec<usize> = labels.iter().filter(|l| l.verdict == Verdict::Infected).map(|l| l.label).collect();
+    assert_eq!(infected, [3]);
+    let examined = Examined {
+        pairs: PairsExamined::NotNeeded,
+        ended_early: EndedEarly::default(),
+        stopped: false,
+        too_few: None,
+        not_on_the_card: None,
+    };
+    let said = summary(&labels, Verdict::Infected, &examined);
+    assert!(
+        said.contains("at label 3. A colour filter that changes colours by 9.0 % on average turns 80.0 %"),
+        "{said}"
+    );
+}
