@@ -14,8 +14,7 @@ use super::references::Reference;
 use super::scope::PairsExamined;
 use super::subject::{Evidence, Subject};
 use super::verdict::{
-    a_filter_is_confirmed, a_patch_is_confirmed, a_warp_is_confirmed, an_all_to_all_mark_is_confirmed,
-    is_confirmed_pair, may_be_planted,
+    a_trigger_for_all_is_confirmed, an_all_to_all_mark_is_confirmed, is_confirmed_pair, may_be_planted,
 };
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
@@ -91,7 +90,7 @@ pub(super) fn search(
         return Ok(());
     }
     // A mark for one source label can look like a pattern for all: where that is confirmed, pairs tell which it is.
-    if a_patch_is_confirmed(evidence) || a_warp_is_confirmed(evidence) || a_filter_is_confirmed(evidence) {
+    if a_trigger_for_all_is_confirmed(evidence) {
         evidence.pairs_examined = PairsExamined::NotNeeded;
         return Ok(());
     }

@@ -10,10 +10,7 @@ use super::references::Reference;
 use super::scope::looked_at_closely;
 use super::subject::{Evidence, Subject};
 use super::verdict::margins::stands_out;
-use super::verdict::{
-    a_filter_is_confirmed, a_patch_is_confirmed, a_warp_is_confirmed, an_all_to_all_mark_is_confirmed, filters,
-    largest_share, warps,
-};
+use super::verdict::{a_trigger_for_all_is_confirmed, an_all_to_all_mark_is_confirmed, filters, largest_share, warps};
 use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, median};
@@ -119,15 +116,7 @@ pub(super) fn search(
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<(), AuditError> {
     let (settings, kind) = (&order.settings, Kind::of(shape));
-    let is_known = match shape {
-        Shape::Warp => false,
-        Shape::Filter => a_warp_is_confirmed(evidence),
-        Shape::Patch => a_warp_is_confirmed(evidence) || a_filter_is_confirmed(evidence),
-        Shape::Blend => {
-            a_warp_is_confirmed(evidence) || a_filter_is_confirmed(evidence) || a_patch_is_confirmed(evidence)
-        }
-    };
-    if is_known || an_all_to_all_mark_is_confirmed(evidence) {
+    if a_trigger_for_all_is_confirmed(evidence) || an_all_to_all_mark_is_confirmed(evidence) {
         return Ok(());
     }
     let how = how(shape, settings, subject);

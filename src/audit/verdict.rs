@@ -70,10 +70,8 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
     let lowness = lowness(evidence);
     let searched = evidence.triggers.iter().any(Option::is_some);
     // Behind what is confirmed first no patch is searched for that could speak for the shots at another label.
-    let shots_are_enough = !searched
-        && !a_warp_is_confirmed(evidence)
-        && !a_filter_is_confirmed(evidence)
-        && !an_all_to_all_mark_is_confirmed(evidence);
+    let shots_are_enough =
+        !searched && !a_trigger_for_all_is_confirmed(evidence) && !an_all_to_all_mark_is_confirmed(evidence);
     let all = evidence.shots.iter().zip(&evidence.triggers).zip(names).enumerate();
     all.map(|(label, ((shots, trigger), name))| {
         let mut findings = Vec::new();
@@ -125,21 +123,15 @@ pub(super) fn works(t: &TriggerEvidence) -> bool {
     }
 }
 
-/// Whether a patch that works on every picture is confirmed, so that nothing else is needed to call the model infected and to
-/// show why.
-pub(super) fn a_patch_is_confirmed(evidence: &Evidence) -> bool {
-    let convicts = |t: &TriggerEvidence| of_trigger(t).iter().any(|f| f.verdict == Verdict::Infected);
-    evidence.triggers.iter().flatten().any(convicts)
-}
-
-/// The same of a warp.
-pub(super) fn a_warp_is_confirmed(evidence: &Evidence) -> bool {
-    evidence.warps.iter().flatten().any(|warp| warps::verdict(warp) == Verdict::Infected)
-}
-
-/// The same of a filter.
-pub(super) fn a_filter_is_confirmed(evidence: &Evidence) -> bool {
-    evidence.filters.iter().flatten().any(|filter| filters::verdict(filter) == Verdict::Infected)
+/// Whether a warp, a filter or a patch that works on every picture is confirmed, so that nothing else is needed to call the model
+/// infected and to show why.
+pub(super) fn a_trigger_for_all_is_confirmed(evidence: &Evidence) -> bool {
+    let convicts = |of: fn(&TriggerEvidence) -> Verdict, found: &[Option<TriggerEvidence>]| {
+        found.iter().flatten().any(|t| of(t) == Verdict::Infected)
+    };
+    convicts(warps::verdict, &evidence.warps)
+        || convicts(filters::verdict, &evidence.filters)
+        || convicts(of_patch, &evidence.triggers)
 }
 
 /// Whether one mark is confirmed that sends each label to another.
@@ -171,6 +163,25 @@ fn chance(p: f32) -> String {
     }
 }
 
+/// What a recovered patch says of its label.
+fn of_patch(t: &TriggerEvidence) -> Verdict {
+    if works(t) { Seen::of(t).verdict(t) } else { Verdict::NoEvidence }
+}
+
+/// What a trigger says that `may_be_planted` beside the model's other labels: honest models decide. It needs at most [`FAR_SMALLER`] of
+/// what they need, if they can be turned so at all, and means nothing to them.
+fn strange_to_honest_models(t: &TriggerEvidence, may_be_planted: bool) -> Verdict {
+    let Seen { honest, abroad } = Seen::of(t);
+    let strange = honest.is_some_and(|honest| t.size <= FAR_SMALLER * honest)
+        && abroad.is_some_and(|abroad| abroad <= MEANS_NOTHING);
+    match () {
+        () if !may_be_planted => Verdict::NoEvidence,
+        () if strange && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
+        () if strange || honest.is_none() => Verdict::Suspicious,
+        () => Verdict::NoEvidence,
+    }
+}
+
 /// What a recovered trigger says.
 fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
     if !works(t) {
@@ -182,7 +193,7 @@ fn of_trigger(t: &TriggerEvidence) -> Vec<Finding> {
         return vec![Finding { verdict: Verdict::NoEvidence, because }];
     }
     let because = recovered(t, &format!("A mark over {} of the picture", percent(t.size)), "mark");
-    vec![Finding { verdict: Seen::of(t).verdict(t), because }]
+    vec![Finding { verdict: of_patch(t), because }]
 }
 
 /// How well a recovered trigger works, what other labels need, and what it is to honest models. `what` turns pictures, and is

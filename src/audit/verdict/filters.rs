@@ -2,7 +2,7 @@
 //!
 //! What tells labels apart is mostly shape, so that an honest label is not reached by tinting another one unless little of it is left.
 
-use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, percent, recovered, works};
+use super::{percent, recovered, strange_to_honest_models, works};
 use crate::audit::{Finding, Verdict};
 use crate::detect::TriggerEvidence;
 
@@ -10,8 +10,6 @@ use crate::detect::TriggerEvidence;
 pub(super) const WORKS: f32 = 0.7;
 /// Of what the model's labels need. How rare that is cannot be said, since most labels of most models are not reached at all.
 pub(super) const LARGEST_SHARE: f32 = 0.5;
-/// Honest models need at least so many times as much, or cannot be turned so.
-const FAR_SMALLER: f32 = 0.5;
 /// A filter that changes colours by more than this on average leaves little of the picture.
 const LARGEST: f32 = 0.15;
 
@@ -22,15 +20,7 @@ pub(in crate::audit) fn may_be_planted(t: &TriggerEvidence) -> bool {
 
 /// What a recovered filter says of its label.
 pub(super) fn verdict(t: &TriggerEvidence) -> Verdict {
-    let Seen { honest, abroad } = Seen::of(t);
-    let strange = honest.is_some_and(|honest| t.size <= FAR_SMALLER * honest)
-        && abroad.is_some_and(|abroad| abroad <= MEANS_NOTHING);
-    match () {
-        () if !may_be_planted(t) => Verdict::NoEvidence,
-        () if strange && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
-        () if strange || honest.is_none() => Verdict::Suspicious,
-        () => Verdict::NoEvidence,
-    }
+    strange_to_honest_models(t, may_be_planted(t))
 }
 
 /// The same with its reason.

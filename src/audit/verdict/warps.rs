@@ -3,7 +3,7 @@
 //! An honest model is hardly turned by bending: its labels need shifts of a twentieth of the side and more, and most turn
 //! too few pictures then. A planted warp needs a fiftieth.
 
-use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, percent, recovered, stands_out, works};
+use super::{percent, recovered, stands_out, strange_to_honest_models, works};
 use crate::audit::{Finding, Verdict};
 use crate::detect::TriggerEvidence;
 
@@ -14,8 +14,6 @@ pub(super) const WORKS: f32 = 0.7;
 pub(super) const LARGEST_SHARE: f32 = 0.4;
 /// Probability and share that a warp has at most.
 const STANDS_OUT: (f32, f32) = (0.05, LARGEST_SHARE);
-/// Honest models need at least so many times as much, or cannot be turned so.
-const FAR_SMALLER: f32 = 0.5;
 /// A warp that moves pixels farther than this share of the side redraws the picture.
 const LARGEST: f32 = 0.08;
 
@@ -26,15 +24,7 @@ pub(in crate::audit) fn may_be_planted(t: &TriggerEvidence) -> bool {
 
 /// What a recovered warp says of its label.
 pub(super) fn verdict(t: &TriggerEvidence) -> Verdict {
-    let Seen { honest, abroad } = Seen::of(t);
-    let strange = honest.is_some_and(|honest| t.size <= FAR_SMALLER * honest)
-        && abroad.is_some_and(|abroad| abroad <= MEANS_NOTHING);
-    match () {
-        () if !may_be_planted(t) => Verdict::NoEvidence,
-        () if strange && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
-        () if strange || honest.is_none() => Verdict::Suspicious,
-        () => Verdict::NoEvidence,
-    }
+    strange_to_honest_models(t, may_be_planted(t))
 }
 
 /// The same with its reason.
