@@ -42,11 +42,14 @@ fn an_audit_that_was_cut_off_goes_on_and_says_the_same() {
 
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::at(folder.path().into());
-    // Cut off in the middle of a training, then in the middle of the shots.
-    for (stage, unfinished) in [("Training, pass 3 ", "reference-1"), ("Shots at every label", "shots-0-")] {
+    // Cut off in the middle of a training, then in the middle of the shots. Not every pass is told: a machine with nothing else to do
+    // takes several between two reports.
+    let begins = "Training, pass 1 ";
+    for (stage, unfinished) in [("Training, pass ", "reference-1"), ("Shots at every label", "shots-0-")] {
         let monitor = Monitor::silent();
         let cut = run_kept(&order, &journal, &monitor, &|event| {
-            if matches!(event, Event::Progress { stage: now, .. } if now.starts_with(stage)) {
+            if matches!(event, Event::Progress { stage: now, .. } if now.starts_with(stage) && !now.starts_with(begins))
+            {
                 monitor.stop();
             }
         });
