@@ -104,5 +104,5 @@ fn found(
 /// How long and how hard it is searched.
 fn how(settings: &Settings, subject: &Subject) -> Search {
     let steps = if settings.thorough { 400 } else { 160 };
-    subject.within_memory(Search { success: 0.95, steps, ..Search::quick() }, settings)
+    subject.within_memory(Search { success: 0.95, light: 0, steps, ..Search::quick() }, settings)
 }

@@ -37,10 +37,15 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// How far a short search still is from a small trigger: what works by its size, what does not behind it by how often
-/// it fails.
+/// How far a search that has found no more than `trigger` still is from a small one: what works by its size, what does not behind
+/// it by how often it fails.
+pub(super) fn far(trigger: &Trigger) -> f32 {
+    if trigger.reached { trigger.size() } else { 2.0 - trigger.asr_search }
+}
+
+/// The same of a search.
 pub(super) fn farness(hunt: &Hunt<'_>) -> f32 {
-    hunt.trigger().map_or(2.0, |t| if t.reached { t.size() } else { 2.0 - t.asr_search })
+    hunt.trigger().map_or(2.0, |trigger| far(&trigger))
 }
 
 /// How well `trigger` works on pictures held back. Nothing is known yet of other labels and of honest models.

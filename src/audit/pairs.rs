@@ -64,12 +64,12 @@ struct Effort {
 impl Effort {
     fn of(thorough: bool) -> Self {
         if thorough {
-            let search = Search { batch: 16, steps: 400, success: WORKS, ..Search::quick() };
+            let search = Search { batch: 16, light: 0, steps: 400, success: WORKS, ..Search::quick() };
             let heats = [Heat { pairs: 36, steps: 80 }, Heat { pairs: 16, steps: 160 }];
             Self { search, scouting: 40, heats, candidates: 8, controls: 9 }
         } else {
-            let search = Search { batch: 12, steps: 160, success: WORKS, ..Search::quick() };
-            let heats = [Heat { pairs: 18, steps: 48 }, Heat { pairs: 8, steps: 80 }];
+            let search = Search { batch: 12, light: 24, steps: 160, success: WORKS, ..Search::quick() };
+            let heats = [Heat { pairs: 14, steps: 48 }, Heat { pairs: 8, steps: 80 }];
             Self { search, scouting: 24, heats, candidates: 4, controls: 5 }
         }
     }
@@ -153,14 +153,6 @@ impl Scouted<'_> {
     }
 }
 
-/// How large a mark ordinary pairs of the model need.
-struct Ordinary {
-    /// When the second heat ends ([`farness`]).
-    midway: f32,
-    /// In the end.
-    size: f32,
-}
-
 /// A pair searched to the end.
 struct Found {
     trigger: Trigger,
@@ -181,7 +173,9 @@ impl<'a> Chase<'a> {
     /// The pairs that could be planted, with all that is known of them.
     fn run(&self, directions: &[Direction]) -> Result<Vec<TriggerEvidence>, AuditError> {
         let mut waiting = self.scouted(directions)?;
-        let ordinary = self.ordinary(&mut waiting)?;
+        let mut controls = self.ordinary(&mut waiting)?;
+        // How large a mark ordinary pairs need when the second heat ends, and in the end, where that is asked.
+        let (midway, mut usual) = (median(&controls.iter().map(|pair| pair.far).collect::<Vec<_>>()), None);
         let mut all = Vec::new();
         while !waiting.is_empty() {
             let [first, second] = self.effort.heats;
@@ -190,14 +184,21 @@ impl<'a> Chase<'a> {
             let mut left = in_turns(&mut running, second.pairs, Scouted::strangeness);
             waiting.append(&mut running);
             left = self.taken_on(second, left)?;
-            let near = left.iter().filter(|pair| pair.far <= MIDWAY * ordinary.midway).count();
+            let near = left.iter().filter(|pair| pair.far <= MIDWAY * midway).count();
             running = in_turns(&mut left, near.min(self.effort.candidates), Scouted::strangeness);
             waiting.append(&mut left);
             let mut found = self.followed(running)?;
-            for one in &mut found {
-                one.evidence.usual_size = Some(ordinary.size);
+            // Ordinary marks shrink further: what is not small beside them midway is not in the end.
+            may_be_planted_beside(midway, &mut found);
+            if !found.is_empty() {
+                let usual = match usual {
+                    Some(known) => known,
+                    None => *usual.insert(self.usual_size(std::mem::take(&mut controls))?),
+                };
+                may_be_planted_beside(usual, &mut found);
+                found = self.again(found)?;
+                may_be_planted_beside(usual, &mut found);
             }
-            found.retain(|one| may_be_planted(&one.evidence));
             let known = self.compared(found)?;
             // Behind a pair that is confirmed there may be more, as in an all-to-all attack.
             let go_on = known.iter().any(is_confirmed_pair);
@@ -207,7 +208,10 @@ impl<'a> Chase<'a> {
             }
         }
         // Those that were left halfway are not gone on with.
-        waiting.iter().for_each(|pair| self.subject.journal.checkpoint(&key(pair.hunt.direction())).finished());
+        waiting
+            .iter()
+            .chain(&controls)
+            .for_each(|pair| self.subject.journal.checkpoint(&key(pair.hunt.direction())).finished());
         Ok(all)
     }
 
@@ -240,8 +244,8 @@ impl<'a> Chase<'a> {
             .collect())
     }
 
-    /// What ordinary pairs of this model need: those nearest to what is expected of them, taken from `waiting`.
-    fn ordinary(&self, waiting: &mut Vec<Scouted<'a>>) -> Result<Ordinary, AuditError> {
+    /// Ordinary pairs of this model, to the end of the second heat: those nearest to what is expected of them, taken from `waiting`.
+    fn ordinary(&self, waiting: &mut Vec<Scouted<'a>>) -> Result<Vec<Scouted<'a>>, AuditError> {
         let unusual = |s: &Scouted<'_>| s.below.abs();
         let mut order: Vec<usize> = (0..waiting.len()).collect();
         order.sort_by(|&a, &b| unusual(&waiting[a]).total_cmp(&unusual(&waiting[b])));
@@ -249,11 +253,13 @@ impl<'a> Chase<'a> {
         order.truncate(self.effort.controls.min(waiting.len() / 3));
         // From the back, so that what is still to be taken keeps its place.
         order.sort_unstable_by(|a, b| b.cmp(a));
-        let controls = order.into_iter().map(|i| waiting.remove(i)).collect();
-        let controls = self.taken_on(self.effort.heats[1], controls)?;
-        let midway = median(&controls.iter().map(|pair| pair.far).collect::<Vec<_>>());
+        self.taken_on(self.effort.heats[1], order.into_iter().map(|i| waiting.remove(i)).collect())
+    }
+
+    /// How large a mark these ordinary pairs need in the end.
+    fn usual_size(&self, controls: Vec<Scouted<'a>>) -> Result<f32, AuditError> {
         let sizes: Vec<f32> = self.followed(controls)?.iter().map(|one| size_of(&one.trigger)).collect();
-        Ok(Ordinary { midway, size: median(&sizes) })
+        Ok(median(&sizes))
     }
 
     /// These pairs taken further: a planted pair can lie behind a dozen others after the short search, in which masks have hardly
@@ -296,15 +302,33 @@ impl<'a> Chase<'a> {
 
     /// The searches of these pairs to their end, and how well their triggers work on pictures held back.
     fn followed(&self, pairs: Vec<Scouted<'a>>) -> Result<Vec<Found>, AuditError> {
+        let told = |n| self.steps.add(n, "Searching marks for single pairs of labels");
         let (done, failure) = each(pairs, cores(), |Scouted { hunt, below, .. }| {
-            let told = |n| self.steps.add(n, "Searching marks for single pairs of labels");
-            let (journal, device) = (&self.subject.journal, &self.subject.device);
             let key = key(hunt.direction());
-            let trigger = followed((journal, &key), hunt, device, &told, self.monitor)?;
-            let batch = self.effort.search.batch;
-            let mut evidence = tried(&trigger, &self.subject.suspect, &self.held_out, batch, self.monitor)?;
-            evidence.anomaly_index = Some(below);
-            Ok::<_, AuditError>(Found { trigger, evidence })
+            self.found((&key, hunt), Some(below), &told)
+        });
+        failure.map_or_else(|| Ok(done.into_iter().flatten().collect()), Err)
+    }
+
+    fn found(
+        &self,
+        (key, hunt): (&str, Hunt<'a>),
+        below: Option<f32>,
+        told: &dyn Fn(usize),
+    ) -> Result<Found, AuditError> {
+        let (journal, device) = (&self.subject.journal, &self.subject.device);
+        let trigger = followed((journal, key), hunt, device, told, self.monitor)?;
+        let batch = self.effort.search.batch;
+        let evidence = tried(&trigger, &self.subject.suspect, &self.held_out, batch, self.monitor)?;
+        Ok(Found { trigger, evidence: TriggerEvidence { anomaly_index: below, ..evidence } })
+    }
+
+    /// The same searches with other random numbers: of a hundred pairs some are small by chance.
+    fn again(&self, found: Vec<Found>) -> Result<Vec<Found>, AuditError> {
+        let (done, failure) = each(found, cores(), |Found { trigger, evidence }| {
+            let direction = trigger.direction();
+            let hunt = begin(self.subject, direction, &self.effort.search, self.seed.of("again"))?;
+            self.found((&format!("{}-again", key(direction)), hunt), evidence.anomaly_index, &|_| ())
         });
         failure.map_or_else(|| Ok(done.into_iter().flatten().collect()), Err)
     }
@@ -354,6 +378,12 @@ fn in_turns<'a>(
         taken.push(waiting.remove(next));
     }
     taken
+}
+
+/// Keeps those that may be planted where ordinary pairs need a mark of this size.
+fn may_be_planted_beside(usual: f32, found: &mut Vec<Found>) {
+    found.iter_mut().for_each(|one| one.evidence.usual_size = Some(usual));
+    found.retain(|one| may_be_planted(&one.evidence));
 }
 
 /// What the pieces of a pair are called in the journal.

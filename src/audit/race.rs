@@ -1,24 +1,35 @@
-//! The searches of all labels side by side. Midway it is looked which of them can still come to stand out (as K-Arm does: Shen
-//! et al., ICML 2021); those are followed to their end first. Where one is far ahead of all others and proves it, or where none can
-//! be accused any more, the rest is left where it is; otherwise every search is followed to its end, so that labels are judged beside
-//! others that went as far.
+//! The searches of all labels side by side. Early on the labels that are farthest from a trigger are left where they are (as K-Arm
+//! does: Shen et al., ICML 2021). Midway it is looked which of the others can still come to stand out; those are followed to their end
+//! first. Where none can be accused any more, or where one is far ahead of pacers that went as far and proves it, the rest is left where
+//! it is; otherwise every search is followed to its end, so that labels are judged beside others that went as far.
 //!
-//! In: searches that have begun. Out: for each its trigger and how well that works; and where some ended early, the sizes of all
-//! midway, which are the ones that can be compared.
+//! In: searches that have begun. Out: for each its trigger and how well that works; and where some ended early, the sizes that can be
+//! compared.
 
 use super::Event;
 use super::error::AuditError;
 use super::following::Following;
-use super::hunting::{Steps, followed, found_so_far, ranked_size, tried};
+use super::hunting::{Steps, far, followed, found_so_far, ranked_size, tried};
 use super::scope::EndedEarly;
 use super::subject::Subject;
-use super::verdict::works;
+use super::verdict::{is_in_doubt, works};
 use super::workers::{cores, each};
-use crate::detect::neural_cleanse::{FEWEST_LABELS, Hunt, median};
-use crate::detect::{Trigger, TriggerEvidence};
+use crate::detect::neural_cleanse::{FEWEST_LABELS, Hunt, Search, median};
+use crate::detect::{Direction, Trigger, TriggerEvidence};
 use crate::images::ImageSet;
 use crate::progress::Monitor;
+use crate::tensor::Seed;
 use std::collections::BTreeMap;
+
+/// So many of the labels go on after the first look: of forty attacked labels none was behind the third place by then.
+const GO_ON: f32 = 0.6;
+
+/// Ordinary labels that are followed to the end beside one that is far ahead: how much a mark still shrinks after midway differs from
+/// model to model, between a half and a seventh.
+const PACERS: usize = 2;
+
+/// Held-back images that a trigger is tried on at most where its search was left: it convicts nobody.
+const TRIED_BRIEFLY: usize = 100;
 
 /// When the searches are looked at, and what a label needs then; sizes as shares of what the labels usually need at that time
 /// (docs/verdict.md says what was seen).
@@ -30,7 +41,7 @@ pub(super) struct Midway {
     /// At its end it must need no more than this to be accused at all. Marks and patterns only shrink: one that needs more of
     /// what was usual midway needs more still of what is usual at the end.
     pub(super) accused: f32,
-    /// One that needs no more at its end is far ahead; 0 where that never settles it.
+    /// One that needs no more of what is usual at the end is far ahead; 0 where that never settles it.
     pub(super) far_ahead: f32,
 }
 
@@ -40,7 +51,8 @@ pub(super) struct Race<'a> {
     pub(super) held_out: &'a ImageSet,
     /// What the searches are called in the journal.
     pub(super) key: &'a str,
-    pub(super) batch: usize,
+    pub(super) how: &'a Search,
+    pub(super) seed: Seed,
     pub(super) steps: &'a Steps<'a>,
     /// What is told while they run.
     pub(super) stage: &'a str,
@@ -56,106 +68,196 @@ pub(super) struct Outcome {
     pub(super) found: Vec<(Trigger, TriggerEvidence)>,
     /// Searches that were left before their end.
     pub(super) ended_early: EndedEarly,
-    /// Where there are such, the size midway of every label: a mark shrinks on the way to the end, and one that was
-    /// followed would look small beside those that were not.
-    pub(super) sizes_midway: BTreeMap<usize, f32>,
+    /// Where there are such, the size with which every label is compared: midway where no label could be accused, else at the end,
+    /// estimated where the search was left before.
+    pub(super) sizes: BTreeMap<usize, f32>,
     /// Why not all were done.
     pub(super) failure: Option<AuditError>,
 }
 
+/// A search under way.
+struct Runner<'a> {
+    hunt: Hunt<'a>,
+    so_far: Trigger,
+    /// The size it is compared with.
+    size: f32,
+}
+
 impl Outcome {
-    fn take(&mut self, (done, failure): (Vec<Option<(Trigger, TriggerEvidence)>>, Option<AuditError>)) {
-        self.found.extend(done.into_iter().flatten());
-        self.failure = self.failure.take().or(failure);
+    fn evidence(&self) -> impl Iterator<Item = &TriggerEvidence> {
+        self.found.iter().map(|(_, evidence)| evidence)
+    }
+
+    fn sizes_found(&self) -> impl Iterator<Item = (usize, f32)> {
+        self.found.iter().map(|(trigger, _)| (trigger.label, ranked_size(trigger)))
     }
 }
 
 impl<'a> Race<'a> {
     /// Follows the searches.
     pub(super) fn run(&self, hunts: Vec<Hunt<'a>>) -> Outcome {
-        match &self.midway {
+        let mut outcome = Outcome::default();
+        let done = match &self.midway {
             // Of a few labels none can be told to be usual.
-            Some(midway) if hunts.len() >= FEWEST_LABELS => self.with_a_look_midway(midway, hunts),
-            _ => {
-                let mut outcome = Outcome::default();
-                outcome.take(each(hunts, cores(), |hunt| self.end(hunt)));
-                outcome
-            }
-        }
-    }
-
-    fn with_a_look_midway(&self, midway: &Midway, hunts: Vec<Hunt<'a>>) -> Outcome {
-        let (so_far, failure) = each(hunts, cores(), |hunt| self.until(midway.steps, hunt));
-        let so_far: Vec<(Hunt<'a>, Trigger)> = so_far.into_iter().flatten().collect();
-        let mut outcome = Outcome { failure, ..Outcome::default() };
-        if outcome.failure.is_some() {
-            return outcome;
-        }
-        let sizes_midway: BTreeMap<usize, f32> = so_far.iter().map(|(_, t)| (t.label, ranked_size(t))).collect();
-        let usual = median(&sizes_midway.values().copied().collect::<Vec<_>>());
-        let may_win = |(_, t): &(Hunt<'a>, Trigger)| ranked_size(t) <= midway.may_win * usual;
-        let (front, rest): (Vec<_>, Vec<_>) = so_far.into_iter().partition(may_win);
-        // Where many are in front, the middle of all is not what is usual for labels that nobody attacked.
-        let is_usual_known = front.len() <= rest.len() / 3;
-        outcome.take(each(front, cores(), |(hunt, _)| self.end(hunt)));
-        if outcome.failure.is_some() {
-            return outcome;
-        }
-        let ends: Vec<&TriggerEvidence> = outcome.found.iter().map(|(_, evidence)| evidence).collect();
-        outcome.ended_early =
-            if is_usual_known { midway.settled(&ends, usual, rest.len()) } else { EndedEarly::default() };
-        if outcome.ended_early == EndedEarly::default() {
-            outcome.take(each(rest, cores(), |(hunt, _)| self.end(hunt)));
-        } else {
-            outcome.sizes_midway = sizes_midway;
-            outcome.take(each(rest, cores(), |(hunt, so_far)| {
-                self.subject.journal.checkpoint(&self.key_of(&hunt)).finished();
-                self.steps.add(hunt.steps_left(), self.stage);
-                self.found(so_far)
-            }));
-        }
+            Some(midway) if hunts.len() >= FEWEST_LABELS => self.with_a_look_midway(midway, hunts, &mut outcome),
+            _ => self.to_the_end(hunts, &mut outcome),
+        };
+        outcome.failure = done.err();
         outcome
     }
 
-    /// A search after so many steps, and what it found so far.
-    fn until(&self, steps: usize, mut hunt: Hunt<'a>) -> Result<(Hunt<'a>, Trigger), AuditError> {
-        let key = self.key_of(&hunt);
-        let (journal, told) = (&self.subject.journal, |n| self.steps.add(n, self.stage));
-        let so_far = journal.trigger(&format!("{key}-midway"), &self.subject.device, || {
-            Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.until(steps)?;
-            found_so_far(&hunt)
-        })?;
-        Ok((hunt, so_far))
+    fn with_a_look_midway(
+        &self,
+        midway: &Midway,
+        hunts: Vec<Hunt<'a>>,
+        outcome: &mut Outcome,
+    ) -> Result<(), AuditError> {
+        let mut early = self.taken_to(self.how.light, hunts)?;
+        early.sort_by(|a, b| far(&a.so_far).total_cmp(&far(&b.so_far)));
+        let mut left = early.split_off((GO_ON * early.len() as f32).ceil() as usize);
+        let before = sizes(&early);
+        let ahead = self.taken_to(midway.steps, early.into_iter().map(|runner| runner.hunt).collect())?;
+        // The others would have changed by now as those did that were next to them.
+        let next = ahead.len() / 2;
+        change_with(&mut left, &before[next..], &sizes(&ahead[next..]));
+        let midway_sizes: BTreeMap<usize, f32> =
+            ahead.iter().chain(&left).map(|runner| (runner.so_far.label, runner.size)).collect();
+        let usual = median(&midway_sizes.values().copied().collect::<Vec<_>>());
+        let (front, rest): (Vec<_>, Vec<_>) = ahead.into_iter().partition(|r| r.size <= midway.may_win * usual);
+        left.extend(rest);
+        // Where many are in front, the middle of all is not what is usual for labels that nobody attacked.
+        let is_usual_known = front.len() <= left.len() / 2;
+        self.to_the_end(front.into_iter().map(|runner| runner.hunt), outcome)?;
+        if is_usual_known {
+            match accusable(outcome.evidence(), midway.accused, usual) {
+                None => {
+                    outcome.sizes = midway_sizes;
+                    outcome.ended_early.level = left.len();
+                    return self.leave(left, outcome);
+                }
+                Some(share) if share <= midway.far_ahead => {
+                    let usual = self.paced(&mut left, usual, outcome)?;
+                    if accusable(outcome.evidence(), midway.accused, usual)
+                        .is_some_and(|share| share <= midway.far_ahead)
+                    {
+                        outcome.sizes = left.iter().map(|runner| (runner.so_far.label, runner.size)).collect();
+                        outcome.sizes.extend(outcome.sizes_found().collect::<Vec<_>>());
+                        outcome.ended_early.behind = left.len();
+                        return self.leave(left, outcome);
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        self.to_the_end(left.into_iter().map(|runner| runner.hunt), outcome)
+    }
+
+    /// Follows the pacers, those nearest to what was `usual` midway; what is usual at the end, as far as they tell.
+    fn paced(&self, left: &mut Vec<Runner<'a>>, usual: f32, outcome: &mut Outcome) -> Result<f32, AuditError> {
+        let distance = |runner: &Runner<'_>| (runner.size / usual).ln().abs();
+        left.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
+        let pacers: Vec<_> = left.drain(..PACERS.min(left.len())).collect();
+        let before = sizes(&pacers);
+        let known = outcome.found.len();
+        self.to_the_end(pacers.into_iter().map(|runner| runner.hunt), outcome)?;
+        let after: Vec<f32> = outcome.sizes_found().skip(known).map(|(_, size)| size).collect();
+        change_with(left, &before, &after);
+        let at_the_end = outcome.sizes_found().map(|(_, size)| size).chain(sizes(left));
+        Ok(median(&at_the_end.collect::<Vec<_>>()))
+    }
+
+    /// These searches after so many steps.
+    fn taken_to(&self, steps: usize, hunts: Vec<Hunt<'a>>) -> Result<Vec<Runner<'a>>, AuditError> {
+        let (done, failure) = each(hunts, cores(), |mut hunt| {
+            let key = self.key_of(&hunt);
+            let (journal, told) = (&self.subject.journal, |n| self.steps.add(n, self.stage));
+            let so_far = journal.trigger(&format!("{key}-to-{steps}"), &self.subject.device, || {
+                Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.until(steps)?;
+                found_so_far(&hunt)
+            })?;
+            let size = ranked_size(&so_far);
+            Ok(Runner { hunt, so_far, size })
+        });
+        failure.map_or_else(|| Ok(done.into_iter().flatten().collect()), Err)
+    }
+
+    fn to_the_end(&self, hunts: impl IntoIterator<Item = Hunt<'a>>, outcome: &mut Outcome) -> Result<(), AuditError> {
+        let (done, failure) = each(hunts, cores(), |hunt| self.end(hunt));
+        outcome.found.extend(done.into_iter().flatten());
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Leaves these where they are.
+    fn leave(&self, left: Vec<Runner<'a>>, outcome: &mut Outcome) -> Result<(), AuditError> {
+        let some = self.held_out.sample(TRIED_BRIEFLY, self.seed);
+        let (done, failure) = each(left, cores(), |Runner { hunt, so_far, .. }| {
+            self.subject.journal.checkpoint(&self.key_of(&hunt)).finished();
+            self.steps.add(hunt.steps_left(), self.stage);
+            self.found(so_far, &some)
+        });
+        outcome.found.extend(done.into_iter().flatten());
+        failure.map_or(Ok(()), Err)
     }
 
     fn end(&self, hunt: Hunt<'a>) -> Result<(Trigger, TriggerEvidence), AuditError> {
         let key = self.key_of(&hunt);
         let (journal, told) = (&self.subject.journal, |n| self.steps.add(n, self.stage));
-        self.found(followed((journal, &key), hunt, &self.subject.device, &told, self.monitor)?)
+        self.found(followed((journal, &key), hunt, &self.subject.device, &told, self.monitor)?, self.held_out)
+    }
+
+    /// Searches what stands out, but not by far, a second time with other random numbers, and believes that one: of a dozen labels one is
+    /// the smallest by chance. `sizes` are those that are compared where some searches ended early.
+    ///
+    /// # Errors
+    /// Where a search fails or somebody stops it.
+    pub(super) fn again(
+        &self,
+        found: &mut [(Trigger, TriggerEvidence)],
+        sizes: &mut BTreeMap<usize, f32>,
+    ) -> Result<(), AuditError> {
+        let doubtful = found.iter_mut().filter(|(_, evidence)| is_in_doubt(evidence));
+        let (done, failure) = each(doubtful, cores(), |one| {
+            let label = one.0.label;
+            let (images, seed) = (&self.subject.split.search, self.seed.of("again"));
+            let hunt = Hunt::new(&self.subject.suspect, images, Direction::all_to(label), self.how, seed)?;
+            let (journal, device) = (&self.subject.journal, &self.subject.device);
+            let key = format!("{}-again", self.key_of(&hunt));
+            *one = self.found(followed((journal, &key), hunt, device, &|_| (), self.monitor)?, self.held_out)?;
+            Ok::<_, AuditError>((label, ranked_size(&one.0)))
+        });
+        for (label, size) in done.into_iter().flatten() {
+            sizes.entry(label).and_modify(|known| *known = size);
+        }
+        failure.map_or(Ok(()), Err)
     }
 
     fn key_of(&self, hunt: &Hunt<'_>) -> String {
         format!("{}-{}", self.key, hunt.direction().target)
     }
 
-    fn found(&self, trigger: Trigger) -> Result<(Trigger, TriggerEvidence), AuditError> {
-        let evidence = tried(&trigger, &self.subject.suspect, self.held_out, self.batch, self.monitor)?;
+    fn found(&self, trigger: Trigger, held_out: &ImageSet) -> Result<(Trigger, TriggerEvidence), AuditError> {
+        let evidence = tried(&trigger, &self.subject.suspect, held_out, self.how.batch, self.monitor)?;
         (self.events)(Event::Trigger(evidence.clone()));
         Ok((trigger, evidence))
     }
 }
 
-impl Midway {
-    /// Which of the `others` need not be followed, `ends` being what those that might win came to, beside what was `usual`
-    /// midway. One that could be accused but is not far ahead can only be judged beside others that were followed as far.
-    fn settled(&self, ends: &[&TriggerEvidence], usual: f32, others: usize) -> EndedEarly {
-        let needs_at_most = |e: &TriggerEvidence, share: f32| works(e) && e.size <= share * usual;
-        let mut accusable = ends.iter().filter(|e| needs_at_most(e, self.accused)).peekable();
-        match () {
-            () if accusable.peek().is_none() => EndedEarly { level: others, behind: 0 },
-            () if accusable.all(|e| needs_at_most(e, self.far_ahead)) => EndedEarly { level: 0, behind: others },
-            () => EndedEarly::default(),
-        }
+/// The largest share of `usual` that a label needs of those that work with at most `share` of it; `None` where none does.
+fn accusable<'e>(evidence: impl Iterator<Item = &'e TriggerEvidence>, share: f32, usual: f32) -> Option<f32> {
+    let shares = evidence.filter(|e| works(e) && e.size <= share * usual).map(|e| e.size / usual);
+    shares.max_by(f32::total_cmp)
+}
+
+fn sizes(runners: &[Runner<'_>]) -> Vec<f32> {
+    runners.iter().map(|runner| runner.size).collect()
+}
+
+/// Those that were `left` would have changed as others did.
+fn change_with(left: &mut [Runner<'_>], before: &[f32], after: &[f32]) {
+    let changes: Vec<f32> = before.iter().zip(after).map(|(b, a)| a / b.max(f32::EPSILON)).collect();
+    if !changes.is_empty() {
+        let change = median(&changes);
+        left.iter_mut().for_each(|runner| runner.size *= change);
     }
 }
 
@@ -165,21 +267,13 @@ mod tests {
     use crate::audit::verdict::tests::trigger;
 
     #[test]
-    fn searches_end_early_only_where_nothing_is_left_to_be_judged_beside_them() {
-        let midway = Midway { steps: 112, may_win: 0.7, accused: 0.55, far_ahead: 0.25 };
+    fn of_labels_that_work_the_one_that_needs_most_decides_whether_all_are_far_ahead() {
         let of_size = |size| trigger(size, None, None);
-        let settled = |ends: &[TriggerEvidence]| midway.settled(&ends.iter().collect::<Vec<_>>(), 0.072, 9);
-        let (behind, level) = (EndedEarly { behind: 9, level: 0 }, EndedEarly { behind: 0, level: 9 });
-        assert_eq!(settled(&[of_size(0.005)]), behind);
-        assert_eq!(settled(&[of_size(0.005), of_size(0.01)]), behind);
-        // Nobody came near, or not near enough.
-        assert_eq!(settled(&[]), level);
-        assert_eq!(settled(&[of_size(0.05)]), level);
-        // What happened: beside a planted mark an honest label, 0.28 of what was usual midway, looked like another.
-        assert_eq!(settled(&[of_size(0.005), of_size(0.02)]), EndedEarly::default());
-        assert_eq!(settled(&[of_size(0.03)]), EndedEarly::default());
+        let share = |found: &[TriggerEvidence]| accusable(found.iter(), 0.5, 0.1);
+        assert_eq!(share(&[]), None);
+        assert_eq!(share(&[of_size(0.01)]), Some(0.1));
+        assert_eq!(share(&[of_size(0.01), of_size(0.04), of_size(0.06)]), Some(0.4));
         // Small, but it does not work: nobody who could be accused.
-        assert_eq!(settled(&[TriggerEvidence { asr: 0.5, ..of_size(0.005) }]), level);
-        assert_eq!(settled(&[TriggerEvidence { asr: 0.5, ..of_size(0.005) }, of_size(0.005)]), behind);
+        assert_eq!(share(&[TriggerEvidence { asr: 0.5, ..of_size(0.01) }]), None);
     }
 }

@@ -25,9 +25,12 @@ pub const WORKS: f32 = 0.85;
 /// It stands out among the suspect's labels where an honest model has so small a trigger at any label with at most this
 /// probability, and at no more than this share of the size that they usually need.
 pub const OUTLIER: (f32, f32) = (0.02, 0.5);
-/// What needs more than this share of the usual size must be far smaller than on honest models and mean nothing to them; below it
-/// one of both is enough. An honest MNIST model (`zn/026`) had p 0.016 at 0.42 of the usual size, 0.55 of what honest models need.
+/// What needs more than this share of the usual size must be far smaller than on honest models and unknown to them; below it it is
+/// enough that it is far smaller or means nothing to them.
 pub const CLEARLY_SMALLER: f32 = 0.25;
+/// A trigger is unknown to honest models when it turns at most this share of pictures there. Between a quarter and a half of the usual
+/// size planted marks were seen at 2 % and less, marks of labels that nobody attacked at 6 % and more (docs/verdict.md).
+pub const UNKNOWN: f32 = 0.04;
 /// Two planted labels among a dozen make each other look less rare. One so much smaller than usual stands out all the same, where
 /// honest models need far more and do not know the mark.
 pub const FAR_OUT: (f32, f32) = (0.05, 0.2);
@@ -47,6 +50,8 @@ pub const LEVEL: f32 = 0.01;
 pub const LOW: f32 = 2.0;
 /// Held-back pictures below which a success rate is not trusted.
 pub const FEWEST_PICTURES: usize = 20;
+/// More than the largest share of its shape, but no more than so many times, may be by chance.
+const NEARLY_ACCUSED: f32 = 1.1;
 
 /// What an audit came to look at.
 #[derive(Debug, Clone)]
@@ -121,6 +126,14 @@ pub(super) fn works(t: &TriggerEvidence) -> bool {
         Shape::Filter => t.asr >= filters::WORKS,
         Shape::Patch | Shape::Blend => t.reached && t.asr >= WORKS,
     }
+}
+
+/// Whether a trigger may be small by chance, or as large as this by chance: it lies between what no honest label was seen at and a little
+/// more than what could be accused.
+pub(super) fn is_in_doubt(t: &TriggerEvidence) -> bool {
+    let is_between =
+        |usual: f32| t.size > CLEARLY_SMALLER * usual && t.size <= NEARLY_ACCUSED * largest_share(t.shape) * usual;
+    works(t) && t.usual_size.is_some_and(is_between)
 }
 
 /// Whether a warp, a filter or a patch that works on every picture is confirmed, so that nothing else is needed to call the model
@@ -245,11 +258,12 @@ impl Seen {
         let far_smaller = share.is_some_and(|s| s <= FAR_SMALLER);
         let tiny = share.is_some_and(|s| s <= TINY);
         let foreign = self.abroad.is_some_and(|a| a <= MEANS_NOTHING);
+        let unknown = self.abroad.is_some_and(|a| a <= UNKNOWN);
         let enough = t.asr_images >= FEWEST_PICTURES;
         match t.p_value {
             _ if t.size > LARGEST_PATCH => Verdict::NoEvidence,
             Some(_) if stands_out(t, OUTLIER) => match share {
-                Some(_) if far_smaller && foreign && enough => Verdict::Infected,
+                Some(_) if far_smaller && unknown && enough => Verdict::Infected,
                 Some(_) if stands_out(t, (OUTLIER.0, CLEARLY_SMALLER)) && (far_smaller || foreign) && enough => {
                     Verdict::Infected
                 }

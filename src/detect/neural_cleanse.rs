@@ -32,6 +32,8 @@ pub struct Search {
     pub shape: Shape,
     /// Images a step.
     pub batch: usize,
+    /// So many steps at the beginning take half as many: where a trigger lies is soon clear, how small it can be is not.
+    pub light: usize,
     /// At most this many steps.
     pub steps: usize,
     /// Share of pictures that must become the label for a mask to count.
@@ -43,12 +45,17 @@ pub struct Search {
 impl Search {
     /// A few seconds a label on a small network.
     pub fn quick() -> Self {
-        Self { shape: Shape::Patch, batch: 32, steps: 240, success: 0.98, rest: 14 }
+        Self { shape: Shape::Patch, batch: 32, light: 40, steps: 240, success: 0.98, rest: 14 }
+    }
+
+    /// Images of its step `step`, at most.
+    fn batch_at(&self, step: usize) -> usize {
+        if step < self.light { self.batch.div_ceil(2) } else { self.batch }
     }
 
     /// Until nothing moves any more.
     pub fn thorough() -> Self {
-        Self { shape: Shape::Patch, batch: 32, steps: 1000, success: 0.99, rest: 30 }
+        Self { shape: Shape::Patch, batch: 32, light: 0, steps: 1000, success: 0.99, rest: 30 }
     }
 }
 

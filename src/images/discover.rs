@@ -97,6 +97,8 @@ struct Tried {
     /// Place in the list of usual preprocessings, RGB before BGR: the smaller, the simpler.
     simplicity: usize,
     accuracy: f32,
+    /// The same as a mean over the labels.
+    balanced: f32,
     loss: f32,
     /// Share that would be right with the labels in another order.
     consistency: f32,
@@ -121,16 +123,18 @@ impl Search<'_> {
         rank(&mut fine);
         simplest_within_noise(&mut fine);
 
-        let best = fine[0].preprocessing.clone();
-        let all = self.at_size(&final_images(images, best.size), best.size)?;
-        let answers = (self.ask)(&best, &all, &self.monitor.part(0.8, 1.0))?;
-        let balanced = answers.balanced_accuracy(&all);
-        let tried = coarse.len() + middle.len();
-        if balanced < least_accuracy(self.classes, all.len()) {
-            return Err(self.refuse(balanced, &all, tried, &coarse, images)?);
+        let all = self.at_size(&final_images(images, fine[0].preprocessing.size), fine[0].preprocessing.size)?;
+        let mut best = fine[0].clone();
+        if best.images < all.len() {
+            let answers = (self.ask)(&best.preprocessing, &all, &self.monitor.part(0.8, 1.0))?;
+            best = tried(best.preprocessing, best.simplicity, &answers, &all);
         }
-        let (accuracy, n) = (answers.accuracy(&all), all.len());
-        Ok(Discovery { candidates: listed(fine, middle, coarse), accuracy, images: n })
+        let Tried { accuracy, balanced, .. } = best;
+        let count = coarse.len() + middle.len();
+        if balanced < least_accuracy(self.classes, all.len()) {
+            return Err(self.refuse(balanced, &all, count, &coarse, images)?);
+        }
+        Ok(Discovery { candidates: listed(fine, middle, coarse), accuracy, images: all.len() })
     }
 
     /// Labels of images and model must fit each other.
@@ -259,6 +263,7 @@ fn tried(preprocessing: Preprocessing, simplicity: usize, answers: &Answers, sam
         preprocessing,
         simplicity,
         accuracy: answers.accuracy(sample),
+        balanced: answers.balanced_accuracy(sample),
         loss: answers.loss,
         consistency: consistency(answers, sample),
         images: sample.len(),

@@ -6,7 +6,7 @@
 //! less a label needs than on honest models, beside how much less the other labels do. A pattern that draws something of the label
 //! turns some pictures on honest models too; one that turns none there has less to prove otherwise.
 
-use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, percent, recovered, stands_out, works};
+use super::{FEWEST_PICTURES, MEANS_NOTHING, Seen, UNKNOWN, percent, recovered, stands_out, works};
 use crate::audit::{Finding, Verdict};
 use crate::detect::TriggerEvidence;
 use crate::detect::neural_cleanse::median;
@@ -24,12 +24,15 @@ struct Bounds {
 pub(super) const LARGEST_SHARE: f32 = 0.72;
 /// Of a pattern that means little to honest models.
 const STANDS_OUT: Bounds = Bounds { share: LARGEST_SHARE, chance: 0.1, than_elsewhere: 0.75 };
+/// What needs more than this share of the usual must be unknown to them.
+const FAR_FAINTER: f32 = 0.5;
 /// Of one that turns at most this share of pictures there: fainter than any honest label that was seen (0.74), where the probability
 /// is that of few labels which differ much among themselves.
 const NOTHING_AT_ALL: f32 = 0.02;
 const STANDS_OUT_AND_IS_STRANGE: Bounds = Bounds { share: 0.68, chance: 0.45, than_elsewhere: 0.85 };
-/// Fainter than on honest models when it needs at most this share of their strength.
-const FAINTER: f32 = 0.7;
+/// Fainter than on honest models when it needs at most this share of their strength: planted patterns were seen at 0.54 and less, the
+/// faintest of honest models' labels at 0.66 and more.
+const FAINTER: f32 = 0.6;
 /// A pattern stronger than this is not faint: it simply paints over the picture.
 const STRONGEST: f32 = 0.3;
 
@@ -50,7 +53,8 @@ pub(super) fn verdict(t: &TriggerEvidence, all: &[Option<TriggerEvidence>]) -> V
     };
     let turns_at_most = |share: f32| abroad.is_some_and(|abroad| abroad <= share);
     let stands_out = meets(&STANDS_OUT);
-    let planted = (turns_at_most(MEANS_NOTHING) && stands_out)
+    let far_fainter = t.usual_size.is_some_and(|usual| t.size <= FAR_FAINTER * usual);
+    let planted = (turns_at_most(if far_fainter { MEANS_NOTHING } else { UNKNOWN }) && stands_out)
         || (turns_at_most(NOTHING_AT_ALL) && meets(&STANDS_OUT_AND_IS_STRANGE));
     let works = works(t) && t.size <= STRONGEST;
     match () {

@@ -66,9 +66,11 @@ fn a_mark_is_confirmed_that_stands_out_among_the_labels_and_is_strange_to_honest
     assert_eq!(on(&trigger(0.012, Some(1e-3), Some(0.02))), Verdict::Infected, "means nothing there");
     assert_eq!(on(&trigger(0.015, Some(1e-3), Some(0.02))), Verdict::Suspicious, "not clearly smaller than usual");
     assert_eq!(on(&abroad(0.9, trigger(0.015, Some(1e-3), Some(0.05)))), Verdict::Suspicious);
-    assert_eq!(on(&trigger(0.015, Some(1e-3), Some(0.05))), Verdict::Infected, "both");
+    assert_eq!(on(&abroad(0.02, trigger(0.015, Some(1e-3), Some(0.05)))), Verdict::Infected, "both");
     let honest = TriggerEvidence { usual_size: Some(0.0724), ..trigger(0.0302, Some(0.0164), Some(0.0553)) };
     assert_eq!(on(&honest), Verdict::Suspicious, "zn/026");
+    let honest = TriggerEvidence { usual_size: Some(0.038), ..trigger(0.015, Some(0.012), Some(0.061)) };
+    assert_eq!(on(&abroad(0.064, honest)), Verdict::Suspicious, "zb/005, a label that nobody attacked");
     assert_eq!(on(&abroad(0.5, trigger(0.015, Some(1e-3), Some(0.02)))), Verdict::NoEvidence, "natural");
     assert_eq!(on(&trigger(0.04, Some(1e-3), Some(0.2))), Verdict::NoEvidence, "hardly smaller than the other labels");
     assert_eq!(on(&trigger(0.01, Some(0.2), Some(0.05))), Verdict::NoEvidence, "no outlier");

@@ -136,7 +136,7 @@ impl<'a, G: Goal> Smallest<'a, G> {
     /// The next images.
     fn next(&mut self) -> Vec<usize> {
         let all = self.order.len();
-        let n = self.search.batch.min(all);
+        let n = self.search.batch_at(self.at.steps).min(all);
         let chosen = (0..n).map(|k| self.order[(self.at.next + k) % all]).collect();
         self.at.next = (self.at.next + n) % all;
         chosen
