@@ -17,6 +17,7 @@ pub fn phase(phase: Phase) -> &'static str {
         Phase::Preprocessing => "Finding the preprocessing",
         Phase::Margins => "Testing what needs no pictures",
         Phase::References => "Preparing reference models",
+        Phase::Opinions => "Asking other methods",
         Phase::Shots => "Detecting",
         Phase::Triggers => "Recovering triggers",
         Phase::AllToAll => "Looking at all labels together",

@@ -1,6 +1,6 @@
 //! The document itself: plain data, saved and reopened, shown by every face of the program.
 
-use crate::detect::{MarginEvidence, ShotEvidence, TriggerEvidence};
+use crate::detect::{Gathered, MarginEvidence, ShotEvidence, TriggerEvidence};
 use crate::images::Discovery;
 use crate::model::{Format, InputSpec, Preprocessing};
 use crate::tensor::Seed;
@@ -167,6 +167,27 @@ pub struct LabelFindings {
     pub trigger: Option<TriggerEvidence>,
 }
 
+/// A published method that names a label without being asked for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// [`crate::detect::bti_dbf`].
+    BtiDbf,
+    /// [`crate::detect::ban`].
+    Ban,
+}
+
+/// What such a method says. It accuses nobody: it names a label of every model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Opinion {
+    /// Whose it is.
+    pub method: Method,
+    /// Where most answers go.
+    pub gathered: Gathered,
+    /// The largest such share on each model known clean, whatever the label, in `[0, 1]`.
+    pub honest: Vec<f32>,
+}
+
 /// The whole document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
@@ -194,6 +215,9 @@ pub struct Audit {
     pub summary: String,
     /// Every label, in order.
     pub labels: Vec<LabelFindings>,
+    /// Of a thorough audit, what methods say that name a label of every model.
+    #[serde(default)]
+    pub opinions: Vec<Opinion>,
     /// What was not examined and why, in sentences.
     pub limits: Vec<String>,
     /// Whether somebody stopped the work before its end.

@@ -15,6 +15,8 @@ pub enum Phase {
     Margins,
     /// Training or opening the reference models.
     References,
+    /// Asking methods that name a label of every model.
+    Opinions,
     /// Shots at every label.
     Shots,
     /// Searching one mark that sends each label to another.

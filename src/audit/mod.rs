@@ -17,6 +17,7 @@ mod hunting;
 mod journal;
 mod margins;
 mod opening;
+mod opinions;
 mod pace;
 mod pairs;
 mod race;
@@ -33,7 +34,8 @@ pub mod verdict;
 mod workers;
 
 pub use document::{
-    Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Order, ReferenceSummary, Settings, Verdict,
+    Audit, Finding, ImagesSummary, LabelFindings, Method, ModelSummary, Opinion, Order, ReferenceSummary, Settings,
+    Verdict,
 };
 pub use error::AuditError;
 pub use event::{Event, Phase};

@@ -5,8 +5,8 @@ use super::references::Reference;
 use super::subject::{Evidence, Subject};
 use super::verdict::Examined;
 use super::{
-    Audit, AuditError, Event, ImagesSummary, Journal, LabelFindings, Order, Phase, Settings, all_to_all, margins,
-    opening, pairs, references, shots, triggers, verdict,
+    Audit, AuditError, Event, ImagesSummary, Journal, LabelFindings, Opinion, Order, Phase, Settings, all_to_all,
+    margins, opening, opinions, pairs, references, shots, triggers, verdict,
 };
 use crate::detect::Shape;
 use crate::images::{Discovery, ImageSet};
@@ -94,8 +94,18 @@ fn run_on(
     let (pairs, ended_early) = (evidence.pairs_examined, evidence.ended_early);
     let examined = Examined { pairs, ended_early, stopped, too_few, not_on_the_card: instead };
     let order = Order { settings: Settings { device: name, ..order.settings.clone() }, ..order.clone() };
-    let audit =
-        assemble(order, opened, discovery, preprocessing, &subject, known_clean, labels, examined, pace.seconds());
+    let audit = assemble(
+        order,
+        opened,
+        discovery,
+        preprocessing,
+        &subject,
+        known_clean,
+        labels,
+        evidence.opinions,
+        examined,
+        pace.seconds(),
+    );
     pace.at(Phase::Verdict, 1.0, "Done");
     Ok(audit)
 }
@@ -119,6 +129,10 @@ fn examine(
     listen(pace, Phase::References, monitor, |m| {
         references::prepare(order, subject, known_clean, m, &|r| events(Event::Reference(r.summary.clone())))
     })?;
+    if order.settings.thorough {
+        pace.begin(Phase::Opinions);
+        opinions::ask(order, subject, known_clean, evidence, pace, monitor)?;
+    }
     pace.begin(Phase::Shots);
     shots::fire(order, subject, known_clean, evidence, pace, monitor, events)?;
     pace.begin(Phase::AllToAll);
@@ -137,12 +151,14 @@ fn examine(
 
 /// Rough shares of the time, corrected as the phases learn more.
 fn expected(order: &Order) -> Vec<(Phase, f32)> {
-    let slow = if order.settings.thorough { 4.0 } else { 1.0 };
+    let thorough = order.settings.thorough;
+    let slow = if thorough { 4.0 } else { 1.0 };
     vec![
         (Phase::Open, 1.0),
         (Phase::Preprocessing, 2.0),
         (Phase::Margins, 6.0 * slow),
         (Phase::References, 12.0),
+        (Phase::Opinions, if thorough { 12.0 } else { 0.0 }),
         (Phase::Shots, 40.0 * slow),
         (Phase::AllToAll, 3.0 * slow),
         (Phase::Warps, 10.0 * slow),
@@ -167,6 +183,7 @@ fn assemble(
     subject: &Subject,
     known_clean: Vec<Reference>,
     labels: Vec<LabelFindings>,
+    opinions: Vec<Opinion>,
     examined: Examined,
     seconds: f64,
 ) -> Audit {
@@ -190,6 +207,7 @@ fn assemble(
         verdict,
         summary,
         labels,
+        opinions,
         limits,
         stopped: examined.stopped,
         seconds,

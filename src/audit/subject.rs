@@ -1,9 +1,9 @@
 //! What every phase works on, and the evidence that comes together.
 
-use super::Settings;
 use super::budget::pictures_at_once;
 use super::journal::Journal;
 use super::scope::{EndedEarly, PairsExamined};
+use super::{Opinion, Settings};
 use crate::detect::neural_cleanse::Search;
 use crate::detect::{MarginEvidence, ShotEvidence, TriggerEvidence};
 use crate::images::Split;
@@ -70,6 +70,8 @@ pub(super) struct Evidence {
     /// Pairs of labels that stood out.
     pub(super) pairs: Vec<TriggerEvidence>,
     pub(super) pairs_examined: PairsExamined,
+    /// Of methods that name a label of every model.
+    pub(super) opinions: Vec<Opinion>,
 }
 
 impl Evidence {
@@ -84,6 +86,7 @@ impl Evidence {
             blends: vec![None; classes],
             pairs: Vec::new(),
             pairs_examined: PairsExamined::No,
+            opinions: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod blends;
 pub(super) mod data;
 pub(super) mod filters;
 pub(super) mod margins;
+mod opinions;
 mod pairs;
 pub(super) mod warps;
 
@@ -97,6 +98,7 @@ pub(super) fn labels(evidence: &Evidence, names: &[String], references: usize) -
             let doubted = !shots_are_enough && !trigger.as_ref().is_some_and(nearly_stands_out);
             findings.extend(of_shots(shots, classes, references, lowness[label], doubted));
         }
+        findings.extend(evidence.opinions.iter().filter(|o| o.gathered.label == label).map(opinions::finding));
         findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
         let verdict = findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::NoEvidence);
         let blend = blend.filter(|blend| blends::verdict(blend, &evidence.blends) > Verdict::NoEvidence);

@@ -124,6 +124,11 @@ impl Classifier {
         Ok(until.run(&self.parameters, &self.preprocess(&pixels)?, None)?.dims().to_vec())
     }
 
+    /// Pictures that the graph insists on at a time, if it does.
+    pub(crate) fn fixed_batch(&self) -> Option<usize> {
+        self.input.fixed_batch
+    }
+
     /// The trained numbers.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters

@@ -2,19 +2,44 @@
 //!
 //! In: a [`Classifier`], pictures. Out: one row of numbers a picture. Never changes the classifier.
 
-use super::graph::Op;
+use super::graph::{Op, Source};
 use super::{Classifier, Graph, ModelError};
 use std::sync::Arc;
 
 /// `classifier` up to what its last dense layer reads: asked for logits it gives features `[n, …]`. `None` where it has no
 /// dense layer.
 pub fn until_last_layer(classifier: &Classifier) -> Option<Classifier> {
+    Some(cut(classifier)?.eye)
+}
+
+/// A classifier in two parts.
+pub struct Cut {
+    /// What it sees in a picture: asked for logits it gives features `[n, …]`.
+    pub eye: Classifier,
+    /// What it answers to that.
+    head: Graph,
+}
+
+/// `classifier` cut in front of its last dense layer; `None` where it has none.
+pub fn cut(classifier: &Classifier) -> Option<Cut> {
     let graph = classifier.graph();
     let dense = |op: &Op| matches!(op, Op::Gemm { .. } | Op::MatMul);
     let at = graph.nodes.iter().rposition(|node| dense(&node.op))?;
     let value = graph.nodes[at].inputs.first().copied()??;
-    let inside = Graph { logits: value, nodes: graph.nodes[..at].to_vec(), ..graph.clone() };
-    Some(classifier.with_graph(Arc::new(inside)))
+    let eye = Graph { logits: value, nodes: graph.nodes[..at].to_vec(), ..graph.clone() };
+    let mut head = Graph { input: value, nodes: graph.nodes[at..].to_vec(), ..graph.clone() };
+    head.values[value.0].source = Source::Input;
+    Some(Cut { eye: classifier.with_graph(Arc::new(eye)), head })
+}
+
+impl Cut {
+    /// Logits `[n, classes]` of features `[n, …]`, differentiable in them.
+    ///
+    /// # Errors
+    /// [`ModelError::Node`] with the node that failed, among them one that reads more than the features.
+    pub fn answer(&self, features: &candle_core::Tensor) -> Result<candle_core::Tensor, ModelError> {
+        self.head.run(self.eye.parameters(), features, self.eye.fixed_batch())
+    }
 }
 
 /// Features `[n][d]` of pixels `[n, c, h, w]` in `[0, 1]`, as `inside` of [`until_last_layer`] gives them.
@@ -43,6 +68,8 @@ mod tests {
         let rows = feature_rows(&until_last_layer(&network).unwrap(), &pixels).unwrap();
         assert_eq!((rows.len(), rows[0].len()), (3, 32));
         let features = Tensor::from_vec(rows.concat(), (3, 32), &Device::Cpu).unwrap();
+        let answered = cut(&network).unwrap().answer(&features).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(answered, network.logits(&pixels).unwrap().to_vec2::<f32>().unwrap());
         let weight = &network.parameters()["output.weight"];
         let again = features.matmul(&weight.t().unwrap()).unwrap().broadcast_add(&network.parameters()["output.bias"]);
         let (again, logits) = (again.unwrap(), network.logits(&pixels).unwrap());

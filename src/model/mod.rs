@@ -9,6 +9,7 @@
 //! asked for, and nothing in a file is ever executed.
 
 mod change;
+pub(crate) mod channels;
 mod classifier;
 mod error;
 mod foreign;
@@ -29,7 +30,7 @@ pub use change::{Change, Clamp};
 pub use classifier::Classifier;
 pub use error::{Foreign, ModelError};
 pub use graph::{Graph, Parameters};
-pub use inside::{feature_rows, until_last_layer};
+pub use inside::{Cut, cut, feature_rows, until_last_layer};
 pub(crate) use open::hexadecimal;
 pub use open::{Format, InputLayout, InputSpec, Model, open};
 pub use preprocessing::{ChannelOrder, Preprocessing, colours};

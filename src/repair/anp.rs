@@ -4,14 +4,14 @@
 //! The reference switches off what ends below a threshold. In networks without normalisations whole layers end at 0, so
 //! channels are ranked by the mean of their mask over all steps, which also tells what fell first.
 //!
-//! Channels are those of `channels.rs`: scales and shifts of normalisations, and rows and biases of layers that none follows.
+//! Channels are those of `model/channels.rs`: scales and shifts of normalisations, and rows and biases of layers that none follows.
 
-use super::channels::{Channels, Silence, channels};
 use super::choice::{Edit, Outcome, Trial};
 use super::descent::Numbers;
 use super::tune::Learner;
 use super::{Point, Problem, Repair, RepairError};
 use crate::model::Classifier;
+use crate::model::channels::{Channels, Silence, channels};
 use crate::progress::Monitor;
 use crate::tensor::{Random, cross_entropy};
 use candle_core::Tensor;

@@ -3,8 +3,8 @@
 //!
 //! A setting keeps what it changes as small as it can: which channels are off, not the numbers that come of it.
 
-use super::channels::Silence;
 use super::{Measured, Problem, RepairError};
+use crate::model::channels::Silence;
 use crate::model::{Change, Classifier};
 use crate::progress::Monitor;
 use std::sync::Arc;

@@ -4,10 +4,10 @@
 //! A channel's sensitivity is the largest singular value of its kernel, times what the normalisation that reads the
 //! convolution multiplies it with. Convolution and normalisation are paired through the edges of the graph.
 
-use super::channels::{Channels, Silence, of_layer, of_normalisation, readers};
 use super::choice::{Edit, Outcome, Trial};
 use super::{Point, Problem, Repair, RepairError};
 use crate::model::Classifier;
+use crate::model::channels::{Channels, Silence, of_layer, of_normalisation, readers};
 use crate::model::graph::Op;
 use crate::progress::Monitor;
 use candle_core::Tensor;

@@ -1,7 +1,6 @@
 //! Fine-pruning (Liu et al., RAID 2018; BackdoorBench's variant): what the last layer reads but clean images hardly light up is
 //! cut off, as much as clean accuracy allows, and the model is trained on. Backdoors like to live in such channels.
 
-use super::channels::last_layers;
 use super::choice::{Edit, Outcome, Trial};
 use super::descent::{Numbers, Steps};
 use super::lesson::{TRUE_LABEL, error, shown, wanted_answers};
@@ -9,6 +8,7 @@ use super::probe::{How, Place, probed};
 use super::tune::{Batch, Learner, Schedule, fine_tune};
 use super::{Point, Problem, Repair, RepairError};
 use crate::images::ImageSet;
+use crate::model::channels::last_layers;
 use crate::model::graph::Op;
 use crate::model::{Change, Classifier};
 use crate::progress::Monitor;

@@ -7,7 +7,6 @@
 
 mod anp;
 mod block;
-mod channels;
 mod choice;
 mod clamp;
 mod clp;

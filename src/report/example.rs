@@ -130,6 +130,7 @@ pub fn audit() -> Audit {
         verdict: Verdict::Infected,
         summary: "One small mark turns pictures into \"stop\".".into(),
         labels,
+        opinions: Vec::new(),
         limits: vec!["Triggers that move pixels were not searched for.".into()],
         stopped: false,
         seconds: 12.5,

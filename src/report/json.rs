@@ -4,7 +4,7 @@
 //! PNG data URIs, so that a report can be made of it; the points where shots ended only in [`whole`].
 
 use super::pixels;
-use crate::audit::{Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, ReferenceSummary, Verdict};
+use crate::audit::{Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Opinion, ReferenceSummary, Verdict};
 use crate::detect::{AllToAll, Example, MarginEvidence, Picture, Shape, ShotEvidence, TriggerEvidence};
 use crate::images::Discovery;
 use crate::model::{Format, InputSpec, Preprocessing};
@@ -53,6 +53,8 @@ struct Document<'a> {
     clean_accuracy: f32,
     preprocessing: &'a Preprocessing,
     labels: Vec<Label<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    second_opinions: &'a [Opinion],
     limits: &'a [String],
     stopped: bool,
     seconds: f64,
@@ -210,6 +212,7 @@ impl<'a> Document<'a> {
             clean_accuracy: audit.clean_accuracy,
             preprocessing: &audit.preprocessing,
             labels: audit.labels.iter().map(|label| Label::of(label, points)).collect(),
+            second_opinions: &audit.opinions,
             limits: &audit.limits,
             stopped: audit.stopped,
             seconds: audit.seconds,

@@ -5,7 +5,9 @@
 
 use super::earlier::{EarlierError, read_bytes};
 use super::pixels;
-use crate::audit::{Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Order, ReferenceSummary, Verdict};
+use crate::audit::{
+    Audit, Finding, ImagesSummary, LabelFindings, ModelSummary, Opinion, Order, ReferenceSummary, Verdict,
+};
 use crate::detect::{AllToAll, Example, MarginEvidence, Picture, Shape, ShotEvidence, TriggerEvidence};
 use crate::images::{Candidate, Discovery};
 use crate::model::{Format, InputSpec, Preprocessing};
@@ -64,6 +66,8 @@ struct Saved {
     clean_accuracy: f32,
     preprocessing: Preprocessing,
     labels: Vec<Label>,
+    #[serde(default)]
+    second_opinions: Vec<Opinion>,
     limits: Vec<String>,
     stopped: bool,
     seconds: Option<f64>,
@@ -312,6 +316,7 @@ impl From<Saved> for Audit {
             verdict: saved.verdict,
             summary: saved.summary,
             labels: saved.labels.into_iter().map(LabelFindings::from).collect(),
+            opinions: saved.second_opinions,
             limits: saved.limits,
             stopped: saved.stopped,
             seconds: saved.seconds.unwrap_or(f64::NAN),

@@ -1,7 +1,7 @@
 //! One model: its truth beside what was said of it.
 
 use super::Entry;
-use crate::audit::{Audit, LabelFindings, Verdict};
+use crate::audit::{Audit, LabelFindings, Method, Verdict};
 use crate::detect::TriggerEvidence;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 const NEURAL_CLEANSE: f32 = 2.0;
 /// That of MM-BD: a p-value of at most this.
 const MAX_MARGIN: f32 = 0.05;
+/// BTI-DBF and BAN have none, since they only name a label: this share of the pictures.
+const GATHERED: f32 = 0.8;
 
 /// What one detector says of a model when it is asked alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -155,7 +157,15 @@ fn detectors(audit: &Audit) -> Vec<Detector> {
     // Within a verdict the strongest index decides; it never lifts a model into the next.
     let strength = largest(&mut triggers().map(index));
     let score = |name: &str, flags: bool, score: f32| Detector { name: name.into(), flags, score };
-    vec![
+    let asked = audit.opinions.iter().map(|opinion| {
+        let name = match opinion.method {
+            Method::BtiDbf => "BTI-DBF",
+            Method::Ban => "BAN",
+        };
+        let share = opinion.gathered.share;
+        score(name, share >= GATHERED, share - opinion.honest.iter().copied().fold(0.0, f32::max))
+    });
+    let mut all = vec![
         score("verdict", audit.verdict == Verdict::Infected, level + strength / (1.0 + strength)),
         score(
             "PoisDetc, published rule",
@@ -170,7 +180,9 @@ fn detectors(audit: &Audit) -> Vec<Detector> {
         ),
         score("pairs of labels", named().any(|t| t.source.is_some() && t.all_to_all.is_none()), pairs),
         score("one mark for all labels", named().any(|t| t.all_to_all.is_some()), scattered),
-    ]
+    ];
+    all.extend(asked);
+    all
 }
 
 #[cfg(test)]

@@ -58,15 +58,18 @@ impl Scoreboard {
     /// Each detector: how many infected and clean models it flags alone, and its area under the curve.
     fn detectors(&self) -> Vec<(String, usize, usize, Option<f32>)> {
         let (infected, clean) = (self.known(true), self.known(false));
-        let names = self.rows.iter().find(|row| !row.detectors.is_empty()).map(|row| &row.detectors[..]);
-        let of = |rows: &[&Row], at: usize| rows.iter().filter_map(|row| row.detectors.get(at).cloned()).collect();
-        let summed = |(at, named): (usize, &Detector)| {
-            let (bad, good): (Vec<Detector>, Vec<Detector>) = (of(&infected, at), of(&clean, at));
+        // Some are asked in thorough audits only, or do not fit every model.
+        let names = self.rows.iter().max_by_key(|row| row.detectors.len()).map(|row| &row.detectors[..]);
+        let of = |rows: &[&Row], name: &str| -> Vec<Detector> {
+            rows.iter().filter_map(|row| row.detectors.iter().find(|detector| detector.name == name).cloned()).collect()
+        };
+        let summed = |named: &Detector| {
+            let (bad, good) = (of(&infected, &named.name), of(&clean, &named.name));
             let flags = |d: &[Detector]| d.iter().filter(|d| d.flags).count();
             let scores = |d: &[Detector]| d.iter().map(|d| d.score).collect::<Vec<_>>();
             (named.name.clone(), flags(&bad), flags(&good), area_under_curve(&scores(&bad), &scores(&good)))
         };
-        names.unwrap_or_default().iter().enumerate().map(summed).collect()
+        names.unwrap_or_default().iter().map(summed).collect()
     }
 
     /// The table, the sums and the detectors as Markdown.

@@ -79,6 +79,7 @@ pub fn audit() -> Audit {
                   The model is poisoned."
                 .into(),
         labels,
+        opinions: Vec::new(),
         limits: vec![
             "Triggers that move the whole picture a little, or appear only on one sign, were not searched for.".into(),
             "“No evidence found” means that these tests found nothing, not that there is nothing.".into(),

@@ -60,7 +60,7 @@ pub(super) fn verdict(t: &TriggerEvidence, all: &[Option<TriggerEvidence>]) -> V
     match () {
         () if !works => Verdict::NoEvidence,
         () if planted && t.asr_images >= FEWEST_PICTURES => Verdict::Infected,
-        () if planted || stands_out => Verdict::Suspicious,
+        () if planted || (stands_out && far_fainter) => Verdict::Suspicious,
         () => Verdict::NoEvidence,
     }
 }

@@ -4,21 +4,21 @@
 //! layer that no normalisation follows the rows of its weight and its bias. So a network with normalisations, one where
 //! they were folded away and one that never had any are treated alike. The layer that gives the logits has no channels.
 
-use crate::model::graph::{Binary, Node, Op, ValueId};
-use crate::model::{Change, Graph, Parameters};
+use super::graph::{Binary, Node, Op, ValueId};
+use super::{Change, Graph, Parameters};
 use candle_core::{Result, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A parameter whose slices along one axis belong to the channels of a layer.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Slices<'a> {
+pub(crate) struct Slices<'a> {
     pub name: &'a str,
     pub axis: usize,
 }
 
 /// The channels that one step of a network computes.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Channels<'a> {
+pub(crate) struct Channels<'a> {
     /// What multiplies the channel: a normalisation's scale, or the rows of a weight.
     pub factor: Slices<'a>,
     /// What is added to it.
@@ -28,7 +28,7 @@ pub(super) struct Channels<'a> {
 }
 
 /// All channels of a network, in the order in which they are computed.
-pub(super) fn channels<'a>(graph: &'a Graph, parameters: &Parameters) -> Vec<Channels<'a>> {
+pub(crate) fn channels<'a>(graph: &'a Graph, parameters: &Parameters) -> Vec<Channels<'a>> {
     let last = last_layers(graph);
     let mut taken = BTreeSet::new();
     let mut all = Vec::new();
@@ -49,7 +49,7 @@ pub(super) fn channels<'a>(graph: &'a Graph, parameters: &Parameters) -> Vec<Cha
 }
 
 /// The channels of a convolution or dense layer, whatever reads it.
-pub(super) fn of_layer<'a>(graph: &'a Graph, node: &Node, parameters: &Parameters) -> Option<Channels<'a>> {
+pub(crate) fn of_layer<'a>(graph: &'a Graph, node: &Node, parameters: &Parameters) -> Option<Channels<'a>> {
     let weight = graph.parameter_read(node, 1)?;
     let dims = parameters.get(weight)?.dims();
     let (axis, bias) = match node.op {
@@ -68,7 +68,7 @@ pub(super) fn of_layer<'a>(graph: &'a Graph, node: &Node, parameters: &Parameter
 }
 
 /// The channels of a normalisation.
-pub(super) fn of_normalisation<'a>(graph: &'a Graph, node: &Node, parameters: &Parameters) -> Option<Channels<'a>> {
+pub(crate) fn of_normalisation<'a>(graph: &'a Graph, node: &Node, parameters: &Parameters) -> Option<Channels<'a>> {
     let [scale, shift] = [1, 2].map(|i| graph.parameter_read(node, i));
     let scale = scale?;
     let shift = shift.map(|name| Slices { name, axis: 0 });
@@ -86,7 +86,7 @@ fn added<'a>(graph: &'a Graph, node: &Node) -> Option<&'a str> {
 }
 
 /// The steps that read what `node` computes.
-pub(super) fn readers<'a>(graph: &'a Graph, node: &Node) -> impl Iterator<Item = &'a Node> {
+pub(crate) fn readers<'a>(graph: &'a Graph, node: &Node) -> impl Iterator<Item = &'a Node> {
     let output = node.outputs.first().copied();
     graph.nodes.iter().filter(move |reader| output.is_some() && reader.inputs.contains(&output))
 }
@@ -97,7 +97,7 @@ fn weighs(node: &Node) -> bool {
 }
 
 /// Positions of the layers between which and the logits there is no other: their channels are labels.
-pub(super) fn last_layers(graph: &Graph) -> BTreeSet<usize> {
+pub(crate) fn last_layers(graph: &Graph) -> BTreeSet<usize> {
     let mut towards: BTreeSet<ValueId> = BTreeSet::from([graph.logits]);
     let mut last = BTreeSet::new();
     for (i, node) in graph.nodes.iter().enumerate().rev() {
@@ -157,7 +157,7 @@ fn parameter<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a Tensor> {
 
 /// Channels to switch off, without the numbers that come of it: small, however large the model is.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Silence {
+pub(crate) struct Silence {
     /// By parameter: the axis of its channels, and for each of them whether it stays.
     stays: BTreeMap<String, (usize, Vec<bool>)>,
     /// How many are off.
