@@ -269,10 +269,10 @@ mod tests {
     #[test]
     fn of_labels_that_work_the_one_that_needs_most_decides_whether_all_are_far_ahead() {
         let of_size = |size| trigger(size, None, None);
-        let share = |found: &[TriggerEvidence]| accusable(found.iter(), 0.5, 0.1);
+        let share = |found: &[TriggerEvidence]| accusable(found.iter(), 0.5, 0.125);
         assert_eq!(share(&[]), None);
-        assert_eq!(share(&[of_size(0.01)]), Some(0.1));
-        assert_eq!(share(&[of_size(0.01), of_size(0.04), of_size(0.06)]), Some(0.4));
+        assert_eq!(share(&[of_size(0.03125)]), Some(0.25));
+        assert_eq!(share(&[of_size(0.03125), of_size(0.046_875), of_size(0.07)]), Some(0.375));
         // Small, but it does not work: nobody who could be accused.
         assert_eq!(share(&[TriggerEvidence { asr: 0.5, ..of_size(0.01) }]), None);
     }

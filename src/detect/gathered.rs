@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn right_answers_do_not_count_and_the_label_s_own_pictures_neither() {
-        let images = sign_set(3, Seed(1)).subset(&[0, 3, 4, 6, 7, 8]);
+        let all = sign_set(3, Seed(1));
+        let images = all.subset(&(0..all.len()).step_by(5).collect::<Vec<_>>());
         let classes = images.names.len();
         // Everything becomes label 1, which is right for its own.
         let of_label = images.labels.iter().filter(|&&label| label == 1).count();
@@ -58,7 +59,7 @@ mod tests {
             Ok(Tensor::from_vec(row.repeat(chosen.len()), (chosen.len(), classes), &Device::Cpu)?)
         };
         let found = gathered(&images, classes, 4, ask).unwrap();
-        assert_eq!(found, Gathered { label: 1, share: 1.0, pictures: 6 - of_label });
+        assert_eq!(found, Gathered { label: 1, share: 1.0, pictures: images.len() - of_label });
         assert!(of_label > 0);
     }
 }
