@@ -106,7 +106,8 @@ fn the_poisoned_sample_is_called_infected_and_its_trigger_is_shown() {
     let trigger = &labels[SAMPLE_TARGET as usize]["trigger"];
     assert!(trigger["asr"].as_f64().unwrap() > 0.8, "{trigger}");
     assert!(trigger["size"].as_f64().unwrap() < 0.2, "{trigger}");
-    assert!(limits(&json).contains("11 searches were ended early"), "{}", limits(&json));
+    // No warp and no filter came near at any of the twelve labels.
+    assert!(limits(&json).contains("24 searches were ended early"), "{}", limits(&json));
 
     let names: Vec<String> =
         fs::read_dir(&pictures).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
