@@ -29,9 +29,14 @@ pub const OUTLIER: (f32, f32) = (0.02, 0.5);
 /// What needs more than this share of the usual size must be far smaller than on honest models and unknown to them; below it it is
 /// enough that it is far smaller or means nothing to them.
 pub const CLEARLY_SMALLER: f32 = 0.25;
-/// A trigger is unknown to honest models when it turns at most this share of pictures there. Between a quarter and a half of the usual
-/// size planted marks were seen at 2 % and less, marks of labels that nobody attacked at 6 % and more (docs/verdict.md).
+/// A trigger is unknown to honest models when it turns at most this share of pictures there.
 pub const UNKNOWN: f32 = 0.04;
+/// Between a quarter and a half of the usual size that is enough where the mark is rarer than this. Planted marks that were seen there had
+/// p 6e-4 and 0.001, or 0.013 and 0.019 and turned 0.3 and 0.1 %; of labels that nobody attacked the nearest had 0.012 and turned 6.4 %, 0.016
+/// and 2.4 % (docs/verdict.md).
+pub const RARER: f32 = 0.01;
+/// Else it must turn no more than this share.
+pub const WHOLLY_UNKNOWN: f32 = 0.01;
 /// Two planted labels among a dozen make each other look less rare. One so much smaller than usual stands out all the same, where
 /// honest models need far more and do not know the mark.
 pub const FAR_OUT: (f32, f32) = (0.05, 0.2);
@@ -260,7 +265,8 @@ impl Seen {
         let far_smaller = share.is_some_and(|s| s <= FAR_SMALLER);
         let tiny = share.is_some_and(|s| s <= TINY);
         let foreign = self.abroad.is_some_and(|a| a <= MEANS_NOTHING);
-        let unknown = self.abroad.is_some_and(|a| a <= UNKNOWN);
+        let rare = t.p_value.is_some_and(|p| p <= RARER);
+        let unknown = self.abroad.is_some_and(|a| a <= if rare { UNKNOWN } else { WHOLLY_UNKNOWN });
         let enough = t.asr_images >= FEWEST_PICTURES;
         match t.p_value {
             _ if t.size > LARGEST_PATCH => Verdict::NoEvidence,

@@ -30,9 +30,9 @@ const FAR_FAINTER: f32 = 0.5;
 /// is that of few labels which differ much among themselves.
 const NOTHING_AT_ALL: f32 = 0.02;
 const STANDS_OUT_AND_IS_STRANGE: Bounds = Bounds { share: 0.68, chance: 0.45, than_elsewhere: 0.85 };
-/// Fainter than on honest models when it needs at most this share of their strength: planted patterns were seen at 0.54 and less, the
-/// faintest of honest models' labels at 0.66 and more.
-const FAINTER: f32 = 0.6;
+/// Fainter than on honest models when it needs at most this share of their strength: planted patterns were seen at 0.61 and less, those
+/// of honest models' labels that stand out and are unknown elsewhere at 0.7 and more.
+const FAINTER: f32 = 0.65;
 /// A pattern stronger than this is not faint: it simply paints over the picture.
 const STRONGEST: f32 = 0.3;
 

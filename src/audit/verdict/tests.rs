@@ -71,6 +71,9 @@ fn a_mark_is_confirmed_that_stands_out_among_the_labels_and_is_strange_to_honest
     assert_eq!(on(&honest), Verdict::Suspicious, "zn/026");
     let honest = TriggerEvidence { usual_size: Some(0.038), ..trigger(0.015, Some(0.012), Some(0.061)) };
     assert_eq!(on(&abroad(0.064, honest)), Verdict::Suspicious, "zb/005, a label that nobody attacked");
+    let honest = TriggerEvidence { usual_size: Some(0.079), ..trigger(0.026, Some(0.016), Some(0.068)) };
+    assert_eq!(on(&abroad(0.024, honest.clone())), Verdict::Suspicious, "zg/020, an honest model");
+    assert_eq!(on(&abroad(0.003, honest)), Verdict::Infected, "as rare as one of two planted ones, and as unknown");
     assert_eq!(on(&abroad(0.5, trigger(0.015, Some(1e-3), Some(0.02)))), Verdict::NoEvidence, "natural");
     assert_eq!(on(&trigger(0.04, Some(1e-3), Some(0.2))), Verdict::NoEvidence, "hardly smaller than the other labels");
     assert_eq!(on(&trigger(0.01, Some(0.2), Some(0.05))), Verdict::NoEvidence, "no outlier");
