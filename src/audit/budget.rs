@@ -27,15 +27,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::detect::poisdetc::{RATE, Shooting, Volley, random_points};
-    use crate::model::{Classifier, Preprocessing};
+    use crate::model::Classifier;
     use crate::progress::{Monitor, Stepwise};
     use crate::tensor::Seed;
-    use crate::train::Architecture;
+    use crate::train::tiny;
     use candle_core::Device;
 
     fn network(size: [usize; 2], seed: Seed) -> Classifier {
-        let model = Architecture::Tiny.untrained(3, size, 4, seed).unwrap();
-        Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap()
+        tiny(size, 4, seed)
     }
 
     #[test]

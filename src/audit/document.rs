@@ -177,6 +177,16 @@ pub enum Method {
     Ban,
 }
 
+impl Method {
+    /// As its authors call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BtiDbf => "BTI-DBF",
+            Self::Ban => "BAN",
+        }
+    }
+}
+
 /// What such a method says. It accuses nobody: it names a label of every model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Opinion {
@@ -186,6 +196,13 @@ pub struct Opinion {
     pub gathered: Gathered,
     /// The largest such share on each model known clean, whatever the label, in `[0, 1]`.
     pub honest: Vec<f32>,
+}
+
+impl Opinion {
+    /// The largest share that was seen on a model known clean; `None` without one.
+    pub fn most_honest(&self) -> Option<f32> {
+        self.honest.iter().copied().reduce(f32::max)
+    }
 }
 
 /// The whole document.

@@ -149,11 +149,11 @@ pub(super) fn search(
     let Outcome { mut found, ended_early, mut sizes, failure } = race.run(hunts);
     evidence.ended_early += ended_early;
     find_outliers(&mut found, &sizes, kind.honest);
-    let failure = match ended_early.level {
-        0 => failure.or_else(|| race.again(&mut found, &mut sizes).err()),
-        _ => failure,
-    };
-    find_outliers(&mut found, &sizes, kind.honest);
+    let mut failure = failure;
+    if ended_early.level == 0 && failure.is_none() {
+        failure = race.again(&mut found, &mut sizes).err();
+        find_outliers(&mut found, &sizes, kind.honest);
+    }
     // The smallest first: those are the ones that must be compared.
     found.sort_by(|a, b| a.1.size.total_cmp(&b.1.size));
     for (_, trigger) in &found {

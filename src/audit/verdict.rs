@@ -135,8 +135,8 @@ pub(super) fn works(t: &TriggerEvidence) -> bool {
     }
 }
 
-/// Whether a trigger may be small by chance, or as large as this by chance: it lies between what no honest label was seen at and a little
-/// more than what could be accused.
+/// Whether a trigger may be as small as this, or no smaller, by chance: it needs more than what is clearly smaller than usual, and at most a
+/// little more than what could be accused.
 pub(super) fn is_in_doubt(t: &TriggerEvidence) -> bool {
     let is_between =
         |usual: f32| t.size > CLEARLY_SMALLER * usual && t.size <= NEARLY_ACCUSED * largest_share(t.shape) * usual;

@@ -15,7 +15,7 @@ use crate::model::channels::{Channels, channels};
 use crate::model::{Classifier, Parameters, cut};
 use crate::progress::Monitor;
 use crate::tensor::{Random, Seed, cross_entropy};
-use candle_core::{Tensor, Var};
+use candle_core::Var;
 
 /// How it is disturbed.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +54,7 @@ pub fn disturb(
     let Some(whole) = cut(model).filter(|_| !layers.is_empty()) else { return Ok(None) };
     let mut random = seed.of("ban").random();
     let rows = features(&whole, images, how.batch, monitor)?;
-    let others = rest(&benign(&whole, &rows, &images.labels, &mut random, monitor)?)?;
+    let others = rest(&benign(&whole, &rows, images, &mut random, monitor)?)?;
 
     let shown = images.sample(how.images, seed);
     let mut noise: Factors = layers.iter().map(|layer| [0, 1].map(|_| drawn(layer.count, how, &mut random))).collect();
@@ -109,8 +109,7 @@ fn slopes(
     let all: Vec<usize> = (0..images.len()).collect();
     for chosen in all.chunks(batch.max(1)) {
         monitor.check()?;
-        let labels: Vec<u32> = chosen.iter().map(|&i| images.labels[i] as u32).collect();
-        let labels = Tensor::from_vec(labels, chosen.len(), &model.device())?;
+        let labels = images.truth(chosen, &model.device())?;
         let logits = disturbed.logits(&images.tensor(chosen, &model.device())?)?;
         let mut gradients = cross_entropy(&logits, &labels)?.sum_all()?.backward()?;
         for (name, variable) in &variables {
@@ -131,17 +130,15 @@ fn slopes(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::Preprocessing;
     use crate::poison::signs::sign_set;
-    use crate::train::Architecture;
+    use crate::train::tiny;
     use candle_core::Device;
 
     #[test]
     fn noise_climbs_the_loss_and_the_same_seed_gives_the_same() {
         let images = sign_set(4, Seed(1));
         let size = [images.height, images.width];
-        let model = Architecture::Tiny.untrained(3, size, images.names.len(), Seed(1)).unwrap();
-        let model = Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap();
+        let model = tiny(size, images.names.len(), Seed(1));
         let layers = channels(model.graph(), model.parameters());
         let none: Factors = layers.iter().map(|layer| [vec![1.0; layer.count], vec![1.0; layer.count]]).collect();
         let monitor = Monitor::silent();
@@ -153,8 +150,7 @@ mod tests {
         let loss = |noise: &Factors| {
             let model = model.with_parameters(scaled(&model, &layers, noise).unwrap());
             let all: Vec<usize> = (0..images.len()).collect();
-            let labels: Vec<u32> = images.labels.iter().map(|&label| label as u32).collect();
-            let labels = Tensor::from_vec(labels, images.len(), &Device::Cpu).unwrap();
+            let labels = images.truth(&all, &Device::Cpu).unwrap();
             let logits = model.logits(&images.tensor(&all, &Device::Cpu).unwrap()).unwrap();
             cross_entropy(&logits, &labels).unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap()
         };

@@ -28,11 +28,11 @@ pub(super) fn features(cut: &Cut, images: &ImageSet, batch: usize, monitor: &Mon
     Ok(Tensor::cat(&rows.collect::<Result<Vec<_>, DetectError>>()?, 0)?)
 }
 
-/// The mask `[1, d]` in `[0, 1]` over the `features` of pictures with these labels.
+/// The mask `[1, d]` in `[0, 1]` over the `features` of `images`.
 pub(super) fn benign(
     cut: &Cut,
     features: &Tensor,
-    labels: &[usize],
+    images: &ImageSet,
     random: &mut Random,
     monitor: &Monitor,
 ) -> Result<Tensor, DetectError> {
@@ -44,11 +44,8 @@ pub(super) fn benign(
         random.shuffle(&mut order);
         for chosen in order.chunks(BATCH) {
             monitor.check()?;
-            let index = |of: &dyn Fn(usize) -> u32| -> candle_core::Result<Tensor> {
-                Tensor::from_vec(chosen.iter().map(|&i| of(i)).collect(), chosen.len(), features.device())
-            };
-            let rows = features.index_select(&index(&|i| i as u32)?, 0)?;
-            let truth = index(&|i| labels[i] as u32)?;
+            let rows = rows_of(features, chosen)?;
+            let truth = images.truth(chosen, features.device())?;
             let var = Var::from_tensor(&mask)?;
             let kept = squash(&var)?;
             let with = cut.answer(&rows.broadcast_mul(&kept)?)?;
@@ -60,6 +57,12 @@ pub(super) fn benign(
     Ok(squash(&mask)?)
 }
 
+/// The features `[chosen.len(), d]` of these images.
+pub(super) fn rows_of(features: &Tensor, chosen: &[usize]) -> candle_core::Result<Tensor> {
+    let places: Vec<u32> = chosen.iter().map(|&i| i as u32).collect();
+    features.index_select(&Tensor::from_vec(places, chosen.len(), features.device())?, 0)
+}
+
 /// What `mask` does not keep.
 pub(super) fn rest(mask: &Tensor) -> candle_core::Result<Tensor> {
     mask.affine(-1.0, 1.0)
@@ -69,24 +72,23 @@ pub(super) fn rest(mask: &Tensor) -> candle_core::Result<Tensor> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::{Classifier, Preprocessing, cut};
+    use crate::model::cut;
     use crate::poison::signs::sign_set;
     use crate::tensor::Seed;
-    use crate::train::Architecture;
+    use crate::train::tiny;
     use candle_core::Device;
 
     #[test]
     fn with_the_mask_the_answers_are_righter_than_with_the_rest() {
         let images = sign_set(6, Seed(1));
         let size = [images.height, images.width];
-        let model = Architecture::Tiny.untrained(3, size, images.names.len(), Seed(1)).unwrap();
-        let model = Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap();
+        let model = tiny(size, images.names.len(), Seed(1));
         let (cut, monitor) = (cut(&model).unwrap(), Monitor::silent());
         let rows = features(&cut, &images, 32, &monitor).unwrap();
         assert_eq!(rows.dims(), [images.len(), 32]);
-        let mask = benign(&cut, &rows, &images.labels, &mut Seed(2).random(), &monitor).unwrap();
-        let labels: Vec<u32> = images.labels.iter().map(|&label| label as u32).collect();
-        let truth = Tensor::from_vec(labels, images.len(), &Device::Cpu).unwrap();
+        let mask = benign(&cut, &rows, &images, &mut Seed(2).random(), &monitor).unwrap();
+        let all: Vec<usize> = (0..images.len()).collect();
+        let truth = images.truth(&all, &Device::Cpu).unwrap();
         let loss = |mask: &Tensor| {
             let logits = cut.answer(&rows.broadcast_mul(mask).unwrap()).unwrap();
             cross_entropy(&logits, &truth).unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap()

@@ -9,7 +9,7 @@
 //! the published bound everything becomes what is easy (a frog on CIFAR-10).
 
 use super::DetectError;
-use super::benign::{benign, features, rest};
+use super::benign::{benign, features, rest, rows_of};
 use super::gathered::{Gathered, gathered};
 use crate::images::ImageSet;
 use crate::model::{Classifier, cut};
@@ -63,7 +63,7 @@ pub fn invert(
     let Some(cut) = cut(model) else { return Ok(None) };
     let (mut random, device) = (seed.of("bti-dbf").random(), model.device());
     let before = features(&cut, images, how.batch, monitor)?;
-    let kept = benign(&cut, &before, &images.labels, &mut random, monitor)?;
+    let kept = benign(&cut, &before, images, &mut random, monitor)?;
     let others = rest(&kept)?;
     let spread = f64::from(before.var(0)?.mean_all()?.to_scalar::<f32>()?.max(f32::MIN_POSITIVE)).sqrt();
     let mut changer = Changer::new(images.channels, &mut random, &device)?;
@@ -78,8 +78,7 @@ pub fn invert(
         let chosen = &order[next..(next + how.batch).min(order.len())];
         next += chosen.len();
         let x = images.tensor(chosen, &device)?;
-        let rows: Vec<u32> = chosen.iter().map(|&i| i as u32).collect();
-        let rows = before.index_select(&Tensor::from_vec(rows, chosen.len(), &device)?, 0)?;
+        let rows = rows_of(&before, chosen)?;
         let numbers = changer.variables()?;
         let changed = changed(&x, &numbers)?;
         let moved = ((cut.eye.logits(&changed)?.flatten_from(1)? - rows)? / spread)?;
@@ -147,14 +146,12 @@ fn changed(x: &Tensor, numbers: &[impl Deref<Target = Tensor>]) -> candle_core::
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::Preprocessing;
     use crate::poison::signs::sign_set;
-    use crate::train::Architecture;
+    use crate::train::tiny;
 
     fn network(images: &ImageSet) -> Classifier {
         let size = [images.height, images.width];
-        let model = Architecture::Tiny.untrained(3, size, images.names.len(), Seed(1)).unwrap();
-        Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap()
+        tiny(size, images.names.len(), Seed(1))
     }
 
     #[test]

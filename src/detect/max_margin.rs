@@ -188,13 +188,11 @@ fn aside(targets: &[usize], classes: usize, like: &Tensor) -> candle_core::Resul
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::Preprocessing;
-    use crate::train::Architecture;
+    use crate::train::tiny;
     use candle_core::Device;
 
     fn network() -> Classifier {
-        let model = Architecture::Tiny.untrained(3, [12, 12], 5, Seed(3)).unwrap();
-        Classifier::new(&model, Preprocessing::unit([12, 12], 3), &Device::Cpu).unwrap()
+        tiny([12, 12], 5, Seed(3))
     }
 
     /// The same network with `more` on the logit of `label`.

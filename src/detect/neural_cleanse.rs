@@ -163,18 +163,15 @@ pub fn median(values: &[f32]) -> f32 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::Preprocessing;
     use crate::poison::signs::sign_set;
     use crate::progress::Stepwise;
-    use crate::train::Architecture;
-    use candle_core::Device;
+    use crate::train::tiny;
 
     #[test]
     fn a_search_that_was_written_down_goes_on_as_if_nothing_had_been() {
         let images = sign_set(4, Seed(1));
         let size = [images.height, images.width];
-        let model = Architecture::Tiny.untrained(3, size, images.names.len(), Seed(1)).unwrap();
-        let model = Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap();
+        let model = tiny(size, images.names.len(), Seed(1));
         let search = Search { batch: 6, ..Search::quick() };
         let hunt = |target| Hunt::new(&model, &images, Direction::all_to(target), &search, Seed(5)).unwrap();
         let monitor = Monitor::silent();

@@ -85,6 +85,15 @@ impl ImageSet {
         &self.pixels[i * size..(i + 1) * size]
     }
 
+    /// Labels `[indices.len()]`, as a loss wants them.
+    ///
+    /// # Errors
+    /// Where the device cannot hold them.
+    pub fn truth(&self, indices: &[usize], device: &Device) -> Result<Tensor> {
+        let labels: Vec<u32> = indices.iter().map(|&i| self.labels[i] as u32).collect();
+        Tensor::from_vec(labels, indices.len(), device)
+    }
+
     /// Pixels `[indices.len(), channels, height, width]` in `[0, 1]`.
     ///
     /// # Errors

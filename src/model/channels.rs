@@ -200,15 +200,14 @@ impl Silence {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::model::Classifier;
     use crate::model::graph::{Source, Value};
-    use crate::model::{Classifier, Preprocessing};
     use crate::tensor::{Conv2d, Seed};
-    use crate::train::Architecture;
+    use crate::train::tiny;
     use candle_core::{DType, Device, Var};
 
     fn network() -> Classifier {
-        let model = Architecture::Tiny.untrained(3, [12, 12], 4, Seed(1)).unwrap();
-        Classifier::new(&model, Preprocessing::unit([12, 12], 3), &Device::Cpu).unwrap()
+        tiny([12, 12], 4, Seed(1))
     }
 
     #[test]

@@ -180,13 +180,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::tensor::Seed;
-    use crate::train::Architecture;
+    use crate::train::tiny;
     use candle_core::Var;
 
     fn small_network() -> Classifier {
         let size = [12, 12];
-        let model = Architecture::Tiny.untrained(3, size, 4, Seed(1)).unwrap();
-        Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap()
+        tiny(size, 4, Seed(1))
     }
 
     #[test]

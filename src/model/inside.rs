@@ -54,16 +54,14 @@ pub fn feature_rows(inside: &Classifier, pixels: &candle_core::Tensor) -> Result
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::Preprocessing;
     use crate::tensor::Seed;
-    use crate::train::Architecture;
+    use crate::train::tiny;
     use candle_core::{Device, Tensor};
 
     #[test]
     fn the_last_layer_makes_the_answer_of_the_features() {
         let size = [12, 12];
-        let model = Architecture::Tiny.untrained(3, size, 4, Seed(1)).unwrap();
-        let network = Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap();
+        let network = tiny(size, 4, Seed(1));
         let pixels = Seed(2).random().uniform_tensor(0.0, 1.0, (3, 3, 12, 12), &Device::Cpu).unwrap();
         let rows = feature_rows(&until_last_layer(&network).unwrap(), &pixels).unwrap();
         assert_eq!((rows.len(), rows[0].len()), (3, 32));

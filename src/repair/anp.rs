@@ -143,8 +143,7 @@ impl<'a> Batches<'a> {
         let batch = &self.order[self.next..(self.next + BATCH).min(self.order.len())];
         self.next += BATCH;
         let (images, device) = (&self.problem.parts.repair, self.problem.suspect.device());
-        let labels: Vec<u32> = batch.iter().map(|&i| images.labels[i] as u32).collect();
-        Ok((images.tensor(batch, &device)?, Tensor::from_vec(labels, batch.len(), &device)?))
+        Ok((images.tensor(batch, &device)?, images.truth(batch, &device)?))
     }
 }
 

@@ -241,15 +241,13 @@ fn learnable(suspect: &Classifier, clamped: &Classifier) -> (Classifier, Vec<(St
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::Preprocessing;
     use crate::repair::planted;
     use crate::tensor::Seed;
-    use crate::train::Architecture;
+    use crate::train::tiny;
     use candle_core::Device;
 
     fn network() -> Classifier {
-        let model = Architecture::Tiny.untrained(3, [12, 12], 4, Seed(1)).unwrap();
-        Classifier::new(&model, Preprocessing::unit([12, 12], 3), &Device::Cpu).unwrap()
+        tiny([12, 12], 4, Seed(1))
     }
 
     fn images() -> ImageSet {

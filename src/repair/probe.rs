@@ -133,16 +133,14 @@ fn channel_axis(graph: &Graph, value: ValueId) -> Option<Axis> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::Preprocessing;
     use crate::tensor::Seed;
-    use crate::train::Architecture;
+    use crate::train::tiny;
     use candle_core::Device;
 
     #[test]
     fn channels_are_found_behind_every_layer_and_measured_over_picture_and_set() {
         let size = [12, 12];
-        let model = Architecture::Tiny.untrained(3, size, 4, Seed(1)).unwrap();
-        let network = Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap();
+        let network = tiny(size, 4, Seed(1));
         let value = |name: &str| ValueId(network.graph().values.iter().position(|v| v.name == name).unwrap());
         let there = |name: &str| place(&network, value(name)).unwrap().unwrap();
         let (convolved, flat) = (there("relu1.output"), there("relu4.output"));

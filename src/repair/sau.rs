@@ -128,14 +128,12 @@ fn disagreement(suspect: &Tensor, now: &Tensor, truth: &[usize]) -> Result<Tenso
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::Preprocessing;
     use crate::tensor::Seed;
-    use crate::train::Architecture;
+    use crate::train::tiny;
     use candle_core::Device;
 
     fn network(seed: u64) -> Classifier {
-        let model = Architecture::Tiny.untrained(3, [12, 12], 4, Seed(seed)).unwrap();
-        Classifier::new(&model, Preprocessing::unit([12, 12], 3), &Device::Cpu).unwrap()
+        tiny([12, 12], 4, Seed(seed))
     }
 
     fn pictures() -> Tensor {

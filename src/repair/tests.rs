@@ -3,16 +3,15 @@
 
 use super::*;
 use crate::images::ImageSet;
-use crate::model::{Classifier, Preprocessing};
+use crate::model::Classifier;
 use crate::tensor::Seed;
-use crate::train::Architecture;
+use crate::train::tiny;
 use candle_core::{Device, Tensor};
 
 const SIZE: [usize; 2] = [12, 12];
 
 fn network() -> Classifier {
-    let model = Architecture::Tiny.untrained(3, SIZE, 4, Seed(1)).unwrap();
-    Classifier::new(&model, Preprocessing::unit(SIZE, 3), &Device::Cpu).unwrap()
+    tiny(SIZE, 4, Seed(1))
 }
 
 fn no_images() -> Parts {

@@ -1,6 +1,8 @@
 //! Small convolutional networks as graphs of our own operations.
 
 use crate::model::graph::{Node, Op, Source, Unary, Value, ValueId};
+#[cfg(test)]
+use crate::model::{Classifier, Preprocessing};
 use crate::model::{Format, Graph, InputLayout, InputSpec, Model, Parameters};
 use crate::tensor::{Conv2d, Pool2d, Random, Seed};
 use candle_core::{DType, Device, Result, Tensor};
@@ -101,6 +103,14 @@ impl Architecture {
         network.dense("output", classes, 1.0)?;
         Ok(network.finish())
     }
+}
+
+/// The smallest network, of three colours and untrained, for tests that need any network.
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests only")]
+pub(crate) fn tiny(size: [usize; 2], classes: usize, seed: Seed) -> Classifier {
+    let model = Architecture::Tiny.untrained(3, size, classes, seed).unwrap();
+    Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap()
 }
 
 /// A graph in the making; `channels` and `size` describe the value that was added last.

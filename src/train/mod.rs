@@ -12,6 +12,8 @@ mod trainer;
 mod training;
 
 pub use architecture::Architecture;
+#[cfg(test)]
+pub(crate) use architecture::tiny;
 pub use augment::augmented;
 pub use learn::{Recipe, TrainError, Trained, train};
 pub use trainer::Trainer;

@@ -116,8 +116,7 @@ impl Trainer {
         } else {
             self.images.tensor(indices, &device)?
         };
-        let labels: Vec<u32> = indices.iter().map(|&i| self.images.labels[i] as u32).collect();
-        let labels = Tensor::from_vec(labels, indices.len(), &device)?;
+        let labels = self.images.truth(indices, &device)?;
         let loss = loss::cross_entropy(&self.classifier.logits(&x)?, &labels)?.mean_all()?;
         self.optimiser.step(&loss.backward()?, rate)?;
         self.done += 1;

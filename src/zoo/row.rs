@@ -1,7 +1,7 @@
 //! One model: its truth beside what was said of it.
 
 use super::Entry;
-use crate::audit::{Audit, LabelFindings, Method, Verdict};
+use crate::audit::{Audit, LabelFindings, Verdict};
 use crate::detect::TriggerEvidence;
 use serde::{Deserialize, Serialize};
 
@@ -158,12 +158,8 @@ fn detectors(audit: &Audit) -> Vec<Detector> {
     let strength = largest(&mut triggers().map(index));
     let score = |name: &str, flags: bool, score: f32| Detector { name: name.into(), flags, score };
     let asked = audit.opinions.iter().map(|opinion| {
-        let name = match opinion.method {
-            Method::BtiDbf => "BTI-DBF",
-            Method::Ban => "BAN",
-        };
         let share = opinion.gathered.share;
-        score(name, share >= GATHERED, share - opinion.honest.iter().copied().fold(0.0, f32::max))
+        score(opinion.method.name(), share >= GATHERED, share - opinion.most_honest().unwrap_or(0.0))
     });
     let mut all = vec![
         score("verdict", audit.verdict == Verdict::Infected, level + strength / (1.0 + strength)),

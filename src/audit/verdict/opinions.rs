@@ -5,12 +5,12 @@ use crate::audit::{Finding, Method, Opinion, Verdict};
 
 /// What an opinion says of the label that it names.
 pub(super) fn finding(opinion: &Opinion) -> Finding {
-    let Opinion { method, gathered, honest } = opinion;
-    let (name, what) = match method {
-        Method::BtiDbf => ("BTI-DBF", "Changing every picture a little in its own way"),
-        Method::Ban => ("BAN", "Disturbing the model's neurons"),
+    let (gathered, name) = (&opinion.gathered, opinion.method.name());
+    let what = match opinion.method {
+        Method::BtiDbf => "Changing every picture a little in its own way",
+        Method::Ban => "Disturbing the model's neurons",
     };
-    let beside = match honest.iter().copied().reduce(f32::max) {
+    let beside = match opinion.most_honest() {
         Some(most) => format!("; models known clean send up to {} to one label so", percent(most)),
         None => String::new(),
     };

@@ -165,13 +165,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::detect::poisdetc::random_points;
-    use crate::model::Preprocessing;
     use crate::tensor::Seed;
-    use crate::train::Architecture;
+    use crate::train::tiny;
 
     fn network(seed: u64) -> Classifier {
-        let model = Architecture::Tiny.untrained(3, [12, 12], 4, Seed(seed)).unwrap();
-        Classifier::new(&model, Preprocessing::unit([12, 12], 3), &Device::Cpu).unwrap()
+        tiny([12, 12], 4, Seed(seed))
     }
 
     #[test]

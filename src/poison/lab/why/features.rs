@@ -70,17 +70,15 @@ pub fn features(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::Preprocessing;
     use crate::poison::signs;
     use crate::tensor::Seed;
-    use crate::train::Architecture;
+    use crate::train::tiny;
 
     #[test]
     fn every_picture_has_its_place_with_its_label_and_mark() {
         let images = signs::sign_set(2, Seed(1));
         let size = [images.height, images.width];
-        let model = Architecture::Tiny.untrained(3, size, 12, Seed(1)).unwrap();
-        let network = Classifier::new(&model, Preprocessing::unit(size, 3), &Device::Cpu).unwrap();
+        let network = tiny(size, 12, Seed(1));
         let found = features(&network, &images, &images, &Monitor::silent()).unwrap();
         assert_eq!(found.places.len(), 48);
         assert_eq!(found.places[..24].iter().map(|p| p.at).collect::<Vec<_>>(), {
