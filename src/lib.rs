@@ -68,4 +68,5 @@ pub mod report;
 pub mod shelf;
 pub mod tensor;
 pub mod train;
+mod whole;
 pub mod zoo;

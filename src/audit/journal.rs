@@ -15,10 +15,10 @@ pub(super) use checkpoint::Checkpoint;
 use super::Order;
 use super::error::AuditError;
 use crate::model::hexadecimal;
+use crate::whole;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Where finished pieces are kept, if anywhere.
@@ -87,24 +87,9 @@ fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-/// Writes under another name and renames: a piece is there whole or not at all.
 fn write(folder: &Path, path: &Path, piece: &impl Serialize) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let unfinished = path.with_extension(format!("{}.part", std::process::id()));
-    let written = serde_json::to_vec(piece)
-        .map_err(std::io::Error::other)
-        .and_then(|bytes| {
-            let mut file = std::fs::File::create(&unfinished)?;
-            file.write_all(&bytes)?;
-            // A power cut must not leave a name without its bytes.
-            file.sync_all()
-        })
-        .and_then(|()| std::fs::rename(&unfinished, path));
-    if written.is_err() {
-        // Nothing more can be done where even this fails; the first error is the one to tell.
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    written
+    whole::write(path, &serde_json::to_vec(piece).map_err(std::io::Error::other)?)
 }
 
 #[cfg(test)]

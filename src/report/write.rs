@@ -1,7 +1,6 @@
-//! Writes a file so that nobody ever sees half of it.
+//! Reports as files that are there whole or not at all, and why one could not be written.
 
-use std::ffi::OsString;
-use std::io::Write;
+use crate::whole;
 use std::path::{Path, PathBuf};
 
 /// Why a report could not be written, in a sentence for the user.
@@ -53,26 +52,12 @@ pub enum ReportError {
     },
 }
 
-/// Writes `bytes` to a temporary file beside `path` and renames it to `path`.
+/// Writes `bytes` to `path`, whole or not at all.
 ///
 /// # Errors
 /// [`ReportError::Io`] where the folder cannot be written to; `path` is then as it was before.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    let failed = |source| ReportError::Io { path: path.into(), source };
-    let name = path.file_name().ok_or_else(|| failed(std::io::ErrorKind::InvalidFilename.into()))?;
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}.part", std::process::id()));
-    let temporary = path.with_file_name(temporary);
-
-    let written = std::fs::File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        // Nothing more can be done where even this fails; the first error is the one to tell.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written.map_err(failed)
+    whole::write(path, bytes).map_err(|source| ReportError::Io { path: path.into(), source })
 }
 
 #[cfg(test)]
@@ -80,29 +65,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_whole_and_nothing_else_is_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("audit.json");
-        write_whole(&path, b"first, and longer").unwrap();
-        write_whole(&path, b"second").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"second");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
     fn a_folder_that_is_not_there_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("missing").join("audit.json");
         let sentence = write_whole(&path, b"{}").unwrap_err().to_string();
         assert!(sentence.starts_with("cannot write ") && sentence.contains("missing"), "{sentence}");
-    }
-
-    #[test]
-    fn a_folder_is_not_overwritten() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("audit.json");
-        std::fs::create_dir(&path).unwrap();
-        assert!(write_whole(&path, b"{}").is_err());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
