@@ -69,6 +69,7 @@ pub(super) fn tried(
         l1: trigger.l1,
         size: trigger.size(),
         reached: trigger.reached,
+        second_search: false,
         anomaly_index: None,
         p_value: None,
         usual_size: None,

@@ -5,7 +5,6 @@
 //! from them. [`repairing`] goes on from an audit to a repaired file. [`data`] looks at a set of images instead of a model.
 //! Never prints, never draws; a detector never decides, [`verdict`] does.
 
-mod again;
 mod all_to_all;
 mod budget;
 pub mod data;
@@ -25,6 +24,7 @@ mod references;
 pub mod repairing;
 mod run;
 mod scope;
+mod searched;
 mod shots;
 mod strength;
 mod subject;
@@ -41,4 +41,5 @@ pub use error::AuditError;
 pub use event::{Event, Phase};
 pub use journal::Journal;
 pub use run::{run, run_kept};
+pub use searched::Searched;
 pub use strength::{AtStrength, STRENGTHS, strengths};

@@ -12,6 +12,7 @@ use super::hunting::{Steps, TRIED_ON, abroad, everywhere, farness, followed, siz
 use super::pace::Pace;
 use super::references::Reference;
 use super::scope::PairsExamined;
+use super::searched::Searched;
 use super::subject::{Evidence, Subject};
 use super::verdict::{
     a_trigger_for_all_is_confirmed, an_all_to_all_mark_is_confirmed, is_confirmed_pair, may_be_planted,
@@ -20,7 +21,7 @@ use super::workers::{cores, each};
 use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, attack_success, median};
 use crate::detect::pairs::deviations;
-use crate::detect::{Direction, Trigger, TriggerEvidence};
+use crate::detect::{Direction, Shape, Trigger, TriggerEvidence};
 use crate::images::ImageSet;
 use crate::progress::Monitor;
 use crate::tensor::Seed;
@@ -216,7 +217,7 @@ impl<'a> Chase<'a> {
     }
 
     fn hunt(&self, direction: Direction) -> Result<Hunt<'a>, AuditError> {
-        begin(self.subject, direction, &self.effort.search, self.seed)
+        search_of(direction).hunt(self.subject, &self.effort.search, self.seed)
     }
 
     /// A short search for every pair, and how unusual what it came to is.
@@ -289,7 +290,7 @@ impl<'a> Chase<'a> {
             let (direction, images) = (pair.hunt.direction(), &self.subject.split.search);
             let (journal, key) = (&self.subject.journal, format!("{}-honest", key(direction)));
             let there = journal.once(&format!("{key}-to-{}", heat.steps), || {
-                let (search, seed) = (&self.effort.search, self.seed.of("pairs"));
+                let (search, seed) = (&self.effort.search, search_of(direction).seed(self.seed));
                 let mut hunt = Hunt::new(&honest.classifier, images, direction, search, seed)?;
                 Following::new(&mut hunt, journal.checkpoint(&key), &|_| (), self.monitor)?.briefly(heat.steps)?;
                 journal.checkpoint(&key).finished();
@@ -327,8 +328,11 @@ impl<'a> Chase<'a> {
     fn again(&self, found: Vec<Found>) -> Result<Vec<Found>, AuditError> {
         let (done, failure) = each(found, cores(), |Found { trigger, evidence }| {
             let direction = trigger.direction();
-            let hunt = begin(self.subject, direction, &self.effort.search, self.seed.of("again"))?;
-            self.found((&format!("{}-again", key(direction)), hunt), evidence.anomaly_index, &|_| ())
+            let hunt = search_of(direction).second().hunt(self.subject, &self.effort.search, self.seed)?;
+            let mut found =
+                self.found((&format!("{}-again", key(direction)), hunt), evidence.anomaly_index, &|_| ())?;
+            found.evidence.second_search = true;
+            Ok::<_, AuditError>(found)
         });
         failure.map_or_else(|| Ok(done.into_iter().flatten().collect()), Err)
     }
@@ -392,14 +396,9 @@ fn key(direction: Direction) -> String {
     format!("pair-{source}-{}", direction.target)
 }
 
-/// The search for the mark of one pair, not yet begun.
-pub(super) fn begin<'a>(
-    subject: &'a Subject,
-    direction: Direction,
-    how: &'a Search,
-    seed: Seed,
-) -> Result<Hunt<'a>, AuditError> {
-    Ok(Hunt::new(&subject.suspect, &subject.split.search, direction, how, seed.of("pairs"))?)
+/// The first search for the mark of one pair.
+fn search_of(direction: Direction) -> Searched {
+    Searched::first(direction, Shape::Patch)
 }
 
 /// How long and how hard it is searched on the suspect.

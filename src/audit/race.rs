@@ -11,6 +11,7 @@ use super::error::AuditError;
 use super::following::Following;
 use super::hunting::{Steps, far, followed, found_so_far, ranked_size, tried};
 use super::scope::EndedEarly;
+use super::searched::Searched;
 use super::subject::Subject;
 use super::verdict::{is_in_doubt, works};
 use super::workers::{cores, each};
@@ -218,11 +219,12 @@ impl<'a> Race<'a> {
         let doubtful = found.iter_mut().filter(|(_, evidence)| is_in_doubt(evidence));
         let (done, failure) = each(doubtful, cores(), |one| {
             let label = one.0.label;
-            let (images, seed) = (&self.subject.split.search, self.seed.of("again"));
-            let hunt = Hunt::new(&self.subject.suspect, images, Direction::all_to(label), self.how, seed)?;
+            let second = Searched::first(Direction::all_to(label), self.how.shape).second();
+            let hunt = second.hunt(self.subject, self.how, self.seed)?;
             let (journal, device) = (&self.subject.journal, &self.subject.device);
             let key = format!("{}-again", self.key_of(&hunt));
             *one = self.found(followed((journal, &key), hunt, device, &|_| (), self.monitor)?, self.held_out)?;
+            one.1.second_search = true;
             Ok::<_, AuditError>((label, ranked_size(&one.0)))
         });
         for (label, size) in done.into_iter().flatten() {

@@ -17,7 +17,7 @@ pub use limits::UNKNOWN;
 pub use unseen::{UnseenOrder, UnseenReport, repair_unseen};
 pub use work::{check_destination, export, repair_model};
 
-use super::{Audit, LabelFindings, Order, Verdict};
+use super::{Audit, LabelFindings, Order, Searched, Verdict};
 use crate::detect::{Direction, Example, Shape};
 use crate::model::{Change, Overwrite, Preprocessing, Saved};
 use crate::repair::{Aim, Attempt, Choices, Measured, Point};
@@ -33,6 +33,8 @@ pub struct Target {
     pub source: Option<usize>,
     /// What kind of trigger was found.
     pub shape: Shape,
+    /// Whether the audit's second search found it.
+    pub second_search: bool,
     /// Share of the picture that the audit's trigger covers, where it named one.
     pub size: Option<f32>,
 }
@@ -45,13 +47,15 @@ impl Target {
             label: label.label,
             source: trigger.and_then(|t| t.source),
             shape: trigger.map_or_else(Shape::default, |t| t.shape),
+            second_search: trigger.is_some_and(|t| t.second_search),
             size: trigger.map(|t| t.size),
         }
     }
 
-    /// Which pictures become the label, by which kind of trigger.
-    pub fn searched(&self) -> (Direction, Shape) {
-        (Direction { source: self.source, target: self.label }, self.shape)
+    /// The search of the audit that found it.
+    pub fn searched(&self) -> Searched {
+        let direction = Direction { source: self.source, target: self.label };
+        Searched { direction, shape: self.shape, second: self.second_search }
     }
 }
 

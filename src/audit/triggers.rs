@@ -8,6 +8,7 @@ use super::pace::Pace;
 use super::race::{Midway, Outcome, Race};
 use super::references::Reference;
 use super::scope::looked_at_closely;
+use super::searched::Searched;
 use super::subject::{Evidence, Subject};
 use super::verdict::margins::stands_out;
 use super::verdict::{a_trigger_for_all_is_confirmed, an_all_to_all_mark_is_confirmed, filters, largest_share, warps};
@@ -16,7 +17,6 @@ use super::{Event, Order, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, median};
 use crate::detect::{Direction, MarginEvidence, Shape, Spread, Trigger, TriggerEvidence, outliers};
 use crate::progress::Monitor;
-use crate::tensor::Seed;
 use std::collections::BTreeMap;
 
 /// Labels whose size is compared with models known clean at most: the smallest triggers.
@@ -120,7 +120,6 @@ pub(super) fn search(
         return Ok(());
     }
     let how = how(shape, settings, subject);
-    let seed = seed(shape, settings.seed);
     let classes = subject.suspect.classes();
     let wanted = looked_at_closely(classes, settings.thorough);
     let compared = COMPARED.min(wanted) * known_clean.len();
@@ -128,7 +127,9 @@ pub(super) fn search(
     let total = worth_scouting(classes, wanted) * scouting + wanted * (how.steps - scouting) + compared * how.steps;
     let steps = Steps::new(pace, kind.phase, total);
 
-    let begun: Result<Vec<_>, _> = (0..classes).map(|label| begin(subject, label, &how, settings.seed)).collect();
+    let searched = |label| Searched::first(Direction::all_to(label), shape);
+    let begun: Result<Vec<_>, _> =
+        (0..classes).map(|label| searched(label).hunt(subject, &how, settings.seed)).collect();
     let hunts = match begun? {
         all if wanted == classes => all,
         all => scouted(all, wanted, &evidence.margins, &kind, subject, &steps, monitor)?,
@@ -139,7 +140,7 @@ pub(super) fn search(
         held_out: &held_out,
         key: kind.key,
         how: &how,
-        seed,
+        seed: settings.seed,
         steps: &steps,
         stage: kind.whole,
         midway: (!settings.thorough).then_some(kind.midway),
@@ -176,7 +177,7 @@ pub(super) fn search(
     let failure = failure.or_else(|| {
         let (seen, failure) = each(&comparisons, cores(), |&(i, r)| {
             let (label, model) = (found[i].1.label, &known_clean[r].classifier);
-            let seed = seed.of("reference").nth(r);
+            let seed = searched(label).seed(settings.seed).of("reference").nth(r);
             let hunt = Hunt::new(model, &subject.split.search, Direction::all_to(label), &how, seed)?;
             let key = format!("{}-{label}-abroad-{r}", kind.key);
             let told = |n| steps.add(n, kind.abroad);
@@ -217,27 +218,6 @@ pub(super) fn how(shape: Shape, settings: &Settings, subject: &Subject) -> Searc
         (_, true) => Search { shape, ..Search::thorough() },
     };
     subject.within_memory(how, settings)
-}
-
-/// Each shape has its own random numbers, so that one search does not shift those of another.
-fn seed(shape: Shape, seed: Seed) -> Seed {
-    match shape {
-        Shape::Patch => seed,
-        Shape::Blend => seed.of("blend"),
-        Shape::Warp => seed.of("warp"),
-        Shape::Filter => seed.of("filter"),
-    }
-}
-
-/// The search for the trigger of one label of the suspect, not yet begun.
-pub(super) fn begin<'a>(
-    subject: &'a Subject,
-    label: usize,
-    how: &'a Search,
-    of_audit: Seed,
-) -> Result<Hunt<'a>, AuditError> {
-    let seed = seed(how.shape, of_audit);
-    Ok(Hunt::new(&subject.suspect, &subject.split.search, Direction::all_to(label), how, seed)?)
 }
 
 /// Labels of `classes` that get a short search where `wanted` get a whole one: those with the largest margins. The infected

@@ -86,6 +86,9 @@ pub struct TriggerEvidence {
     pub size: f32,
     /// Whether the search found a mask that works; otherwise this is the nearest it came.
     pub reached: bool,
+    /// Whether a second search with other random numbers found it, since the first left doubts.
+    #[serde(default)]
+    pub second_search: bool,
     /// How far the logarithm of the size is below the median of all searched labels, in moderated deviations
     /// ([`super::outliers`]); of one source, how far below what source and target make expected. `None` where too few were
     /// searched for it to mean anything.

@@ -74,6 +74,7 @@ impl Earlier {
                     label: l.label,
                     source: trigger.and_then(|t| t.source),
                     shape: trigger.map_or_else(Shape::default, |t| t.shape),
+                    second_search: trigger.is_some_and(|t| t.second_search),
                     size: trigger.and_then(|t| t.size),
                 }
             })
@@ -148,6 +149,9 @@ pub struct EarlierTrigger {
     /// What kind of trigger was found; older audits know patches only.
     #[serde(default)]
     pub shape: Shape,
+    /// Whether a second search found it; older audits told only what they found first.
+    #[serde(default)]
+    pub second_search: bool,
 }
 
 /// How the audit was done.
@@ -249,7 +253,10 @@ mod tests {
         assert!(old["images"].as_object_mut().unwrap().remove("sha256").is_some());
         std::fs::write(&path, old.to_string()).unwrap();
         assert_eq!(read(&path).unwrap().images.sha256, None, "an audit of an earlier version");
-        assert_eq!(repair.infected, [Target { label: 1, source: None, shape: Shape::Patch, size: Some(0.05) }]);
+        assert_eq!(
+            repair.infected,
+            [Target { label: 1, source: None, shape: Shape::Patch, second_search: true, size: Some(0.05) }]
+        );
     }
 
     #[test]

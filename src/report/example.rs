@@ -39,6 +39,7 @@ fn trigger(label: usize) -> TriggerEvidence {
         l1: 1.0,
         size: 0.05,
         reached: true,
+        second_search: true,
         anomaly_index: Some(3.5),
         p_value: Some(0.008),
         usual_size: Some(0.18),

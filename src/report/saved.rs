@@ -131,6 +131,8 @@ struct Trigger {
     #[serde(deserialize_with = "number")]
     l1: f32,
     reached: bool,
+    #[serde(default)]
+    second_search: bool,
     anomaly_index: Option<f32>,
     #[serde(default)]
     p_value: Option<f32>,
@@ -378,6 +380,7 @@ impl Trigger {
             l1: self.l1,
             size: self.size,
             reached: self.reached,
+            second_search: self.second_search,
             anomaly_index: self.anomaly_index,
             p_value: self.p_value,
             usual_size: self.usual_size,

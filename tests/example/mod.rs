@@ -198,6 +198,7 @@ fn trigger(label: usize, verdict: Verdict, random: &mut Random) -> TriggerEviden
         l1,
         size: l1 / (SIDE * SIDE) as f32,
         reached: true,
+        second_search: false,
         anomaly_index: Some(if small { 4.2 } else { 0.6 }),
         p_value: Some(if small { 0.002 } else { 1.0 }),
         usual_size: Some(0.105),

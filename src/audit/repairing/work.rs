@@ -3,13 +3,13 @@
 use super::limits::limits;
 use super::pictures::pictures;
 use super::{Proof, RepairEvent, RepairOrder, RepairReport, RepairingError, Target};
-use crate::audit::again::again;
 use crate::audit::error::AuditError;
 use crate::audit::opening::{self, Opened};
 use crate::audit::pace::forwarded;
+use crate::audit::searched::again;
 use crate::audit::subject::Subject;
 use crate::audit::{Audit, Event, Order, run};
-use crate::detect::{DetectError, Direction, Shape, Trigger};
+use crate::detect::{DetectError, Trigger};
 use crate::images::ImageError;
 use crate::model;
 use crate::model::{Change, Format, Overwrite, SaveError, Saved, save};
@@ -63,7 +63,7 @@ pub fn repair_model(
 
     let found = |share: f32| course.at(OPENED + (FOUND - OPENED) * share, "Finding the triggers of the audit again");
     found(0.0);
-    let searched: Vec<(Direction, Shape)> = order.infected.iter().map(Target::searched).collect();
+    let searched: Vec<_> = order.infected.iter().map(Target::searched).collect();
     let triggers = again(&audited.settings, &subject, &searched, &found, monitor)?;
     let (parts, counted, repaired) = repaired(order, &subject, &triggers, &methods, &course, monitor)?;
     let changed = repaired.change.apply(&subject.suspect).map_err(RepairError::from)?;
@@ -275,6 +275,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::audit::repairing::Target;
+    use crate::detect::Shape;
     use crate::model::Preprocessing;
 
     fn order(method: Option<&str>, destination: &str) -> RepairOrder {
@@ -284,7 +285,7 @@ mod tests {
             sha256: String::new(),
             per_label: Vec::new(),
             images_sha256: None,
-            infected: vec![Target { label: 0, source: None, shape: Shape::Patch, size: None }],
+            infected: vec![Target { label: 0, source: None, shape: Shape::Patch, second_search: false, size: None }],
             method: method.map(str::to_owned),
             setting: None,
             aim: crate::repair::Aim::default(),

@@ -23,6 +23,7 @@ pub(in crate::audit) fn trigger(size: f32, p: Option<f32>, honest: Option<f32>) 
         l1: size,
         size,
         reached: true,
+        second_search: false,
         anomaly_index: p.map(|_| 3.0),
         p_value: p,
         usual_size: p.map(|_| 0.05),

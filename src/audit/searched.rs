@@ -1,0 +1,148 @@
+//! Which search of an audit: its direction, its shape, and whether it is the second one with other random numbers. How hard it is
+//! searched and from which numbers follows from that and the settings alone, so that a repair finds the trigger that was told and an
+//! audit need not carry its tensors.
+
+use super::error::AuditError;
+use super::hunting::followed;
+use super::subject::Subject;
+use super::workers::{cores, each};
+use super::{Journal, Settings, pairs, triggers};
+use crate::detect::neural_cleanse::{Hunt, Search};
+use crate::detect::{Direction, Shape, Trigger};
+use crate::progress::Monitor;
+use crate::tensor::Seed;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// One search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Searched {
+    /// Which pictures should become which label.
+    pub direction: Direction,
+    /// By which kind of trigger.
+    pub shape: Shape,
+    /// Whether it is the second one, with other random numbers, since the first left doubts.
+    pub second: bool,
+}
+
+impl Searched {
+    /// The first search of its kind.
+    pub(super) fn first(direction: Direction, shape: Shape) -> Self {
+        Self { direction, shape, second: false }
+    }
+
+    /// The second one.
+    pub(super) fn second(self) -> Self {
+        Self { second: true, ..self }
+    }
+
+    /// Its random numbers, so that no search shifts those of another.
+    pub(super) fn seed(self, of_audit: Seed) -> Seed {
+        let seed = if self.second { of_audit.of("again") } else { of_audit };
+        match (self.direction.source, self.shape) {
+            (Some(_), _) => seed.of("pairs"),
+            (None, Shape::Patch) => seed,
+            (None, Shape::Blend) => seed.of("blend"),
+            (None, Shape::Warp) => seed.of("warp"),
+            (None, Shape::Filter) => seed.of("filter"),
+        }
+    }
+
+    /// How long and how hard it is searched on the suspect.
+    fn how(self, settings: &Settings, subject: &Subject) -> Search {
+        match self.direction.source {
+            Some(_) => pairs::how(settings, subject),
+            None => triggers::how(self.shape, settings, subject),
+        }
+    }
+
+    /// This search on the suspect, not yet begun.
+    pub(super) fn hunt<'a>(
+        self,
+        subject: &'a Subject,
+        how: &'a Search,
+        of_audit: Seed,
+    ) -> Result<Hunt<'a>, AuditError> {
+        Ok(Hunt::new(&subject.suspect, &subject.split.search, self.direction, how, self.seed(of_audit))?)
+    }
+}
+
+/// The triggers that an audit with these settings found in these searches. `told` gets the share that is done.
+pub(super) fn again(
+    settings: &Settings,
+    subject: &Subject,
+    searches: &[Searched],
+    told: &(dyn Fn(f32) + Sync),
+    monitor: &Monitor,
+) -> Result<Vec<Trigger>, AuditError> {
+    let searches: Vec<_> = searches.iter().map(|one| (one, one.how(settings, subject))).collect();
+    let (done, total) = (AtomicUsize::new(0), searches.iter().map(|(_, how)| how.steps).sum::<usize>().max(1));
+    let (found, failure) = each(&searches, cores(), |(searched, how)| {
+        let moved = |n| told((done.fetch_add(n, Ordering::Relaxed) + n) as f32 / total as f32);
+        let hunt = searched.hunt(subject, how, settings.seed)?;
+        followed((&Journal::none(), ""), hunt, &subject.device, &moved, monitor)
+    });
+    failure.map_or_else(|| Ok(found.into_iter().flatten().collect()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::audit::Phase;
+    use crate::audit::hunting::Steps;
+    use crate::audit::pace::Pace;
+    use crate::audit::race::Race;
+    use crate::audit::verdict::tests::trigger;
+    use crate::detect::TriggerEvidence;
+    use crate::poison::signs::sign_set;
+    use crate::train::tiny;
+    use candle_core::Device;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn subject() -> Subject {
+        let images = sign_set(4, Seed(1));
+        let suspect = tiny([images.height, images.width], images.names.len(), Seed(1));
+        let split = images.split(0.25, Seed(1));
+        let (device, journal) = (Device::Cpu, Journal::none());
+        Subject { suspect, split, device, bytes_a_picture: 1, too_few_pictures: None, journal }
+    }
+
+    #[test]
+    fn a_repair_gets_the_trigger_that_the_second_search_told() {
+        let (subject, settings) = (subject(), Settings::default());
+        let (monitor, quiet) = (Monitor::silent(), |_| ());
+        let first = Searched::first(Direction::all_to(1), Shape::Filter);
+        let found = |searched: Searched| again(&settings, &subject, &[searched], &|_| (), &monitor).unwrap().remove(0);
+        let (how, pace) = (first.how(&settings, &subject), Pace::new(Vec::new(), &quiet));
+        let race = Race {
+            subject: &subject,
+            held_out: &subject.split.held_out,
+            key: "filter",
+            how: &how,
+            seed: settings.seed,
+            steps: &Steps::new(&pace, Phase::Filters, 1),
+            stage: "",
+            midway: None,
+            monitor: &monitor,
+            events: &quiet,
+        };
+        // Not by far smaller than usual.
+        let doubtful = TriggerEvidence { shape: first.shape, ..trigger(0.02, Some(0.01), None) };
+        let mut searched = [(found(first), doubtful)];
+        race.again(&mut searched, &mut BTreeMap::new()).unwrap();
+        let [(_, told)] = searched;
+        assert!(told.second_search);
+        assert_eq!(told.pattern, found(first.second()).pattern_picture().unwrap());
+        assert_ne!(told.pattern, found(first).pattern_picture().unwrap());
+    }
+
+    #[test]
+    fn no_two_searches_draw_the_same_numbers() {
+        let directions = [Direction::all_to(1), Direction::pair(0, 1)];
+        let shapes = [Shape::Patch, Shape::Blend, Shape::Warp, Shape::Filter];
+        let firsts = shapes.map(|shape| Searched::first(directions[0], shape)).into_iter();
+        let searches = firsts.chain([Searched::first(directions[1], Shape::Patch)]);
+        let seeds = searches.flat_map(|first| [first, first.second()]).map(|searched| searched.seed(Seed(7)).0);
+        assert_eq!(seeds.collect::<BTreeSet<u64>>().len(), 10);
+    }
+}
