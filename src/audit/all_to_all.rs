@@ -5,16 +5,16 @@
 
 use super::error::AuditError;
 use super::following::Following;
-use super::hunting::{Steps, TRIED_ON, tried};
+use super::hunting::{Steps, TRIED_ON, meant_for, tried};
 use super::pace::Pace;
 use super::references::Reference;
 use super::scope::PairsExamined;
 use super::subject::{Evidence, Subject};
 use super::verdict::{all_to_all, an_all_to_all_mark_is_confirmed};
-use super::{Event, Order, Phase, Settings};
+use super::{Event, Journal, Order, Phase, Settings};
 use crate::detect::all_to_all::{Scatter, changed, moves, scattered};
 use crate::detect::neural_cleanse::Search;
-use crate::detect::{AllToAll, Trigger, TriggerEvidence};
+use crate::detect::{AllToAll, DetectError, Direction, Trigger, TriggerEvidence};
 use crate::progress::Monitor;
 
 /// After so many steps it is looked whether the answers go to many labels; planted marks moved 0.8 and more of them then.
@@ -60,7 +60,7 @@ pub(super) fn search(
         changes.push(change);
     }
     for one in moved {
-        let meant = Trigger { source: Some(one.source), label: one.target, ..trigger.clone() };
+        let meant = meant_for(Direction::pair(one.source, one.target), &trigger);
         let tried = tried(&meant, suspect, &held_out, how.batch, monitor)?;
         let (reference_sizes, reference_asr) = (sizes.clone(), changes.clone());
         let of_pair = TriggerEvidence { all_to_all: Some(of_all), reference_sizes, reference_asr, ..tried };
@@ -101,8 +101,21 @@ fn found(
     Ok(trigger.map(|trigger| trigger.on(&subject.device)).transpose()?)
 }
 
+/// The mark once more, as a search of `how` found it.
+pub(super) fn again(
+    settings: &Settings,
+    subject: &Subject,
+    how: &Search,
+    told: &dyn Fn(usize),
+    monitor: &Monitor,
+) -> Result<Trigger, AuditError> {
+    let mut search = Scatter::new(&subject.suspect, &subject.split.search, how, settings.seed)?;
+    Following::new(&mut search, Journal::none().checkpoint("all-to-all"), told, monitor)?.run_out()?;
+    Ok(search.trigger(None, 0).ok_or(DetectError::NoImages { label: 0 })?)
+}
+
 /// How long and how hard it is searched.
-fn how(settings: &Settings, subject: &Subject) -> Search {
+pub(super) fn how(settings: &Settings, subject: &Subject) -> Search {
     let steps = if settings.thorough { 400 } else { 160 };
     subject.within_memory(Search { success: 0.95, light: 0, steps, ..Search::quick() }, settings)
 }

@@ -6,7 +6,7 @@ use super::following::Following;
 use super::pace::Pace;
 use super::{Journal, Phase};
 use crate::detect::neural_cleanse::{Hunt, attack_success};
-use crate::detect::{DetectError, Shape, Trigger, TriggerEvidence};
+use crate::detect::{DetectError, Direction, Shape, Trigger, TriggerEvidence};
 use crate::images::ImageSet;
 use crate::model::Classifier;
 use crate::progress::Monitor;
@@ -142,7 +142,7 @@ pub(super) fn abroad(
     })
 }
 
-/// The same trigger meant for every label but its target.
-pub(super) fn everywhere(trigger: &Trigger) -> Trigger {
-    Trigger { source: None, ..trigger.clone() }
+/// The same trigger meant for other pictures, or to another label.
+pub(super) fn meant_for(direction: Direction, trigger: &Trigger) -> Trigger {
+    Trigger { source: direction.source, label: direction.target, ..trigger.clone() }
 }

@@ -41,5 +41,5 @@ pub use error::AuditError;
 pub use event::{Event, Phase};
 pub use journal::Journal;
 pub use run::{run, run_kept};
-pub use searched::Searched;
+pub use searched::{Origin, Searched};
 pub use strength::{AtStrength, STRENGTHS, strengths};

@@ -8,7 +8,7 @@
 
 use super::error::AuditError;
 use super::following::Following;
-use super::hunting::{Steps, TRIED_ON, abroad, everywhere, farness, followed, size_of, tried};
+use super::hunting::{Steps, TRIED_ON, abroad, farness, followed, meant_for, size_of, tried};
 use super::pace::Pace;
 use super::references::Reference;
 use super::scope::PairsExamined;
@@ -347,7 +347,13 @@ impl<'a> Chase<'a> {
             let key = key(trigger.direction());
             let back = followed((journal, &format!("{key}-back")), back, device, &quiet, self.monitor)?;
             evidence.reverse_size = Some(size_of(&back));
-            let (asr, _) = attack_success(suspect, &self.held_out, &everywhere(&trigger), batch, self.monitor)?;
+            let (asr, _) = attack_success(
+                suspect,
+                &self.held_out,
+                &meant_for(Direction::all_to(trigger.label), &trigger),
+                batch,
+                self.monitor,
+            )?;
             evidence.elsewhere = Some(asr);
             for (r, reference) in self.known_clean.iter().enumerate() {
                 let model = &reference.classifier;

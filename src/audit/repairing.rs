@@ -17,7 +17,7 @@ pub use limits::UNKNOWN;
 pub use unseen::{UnseenOrder, UnseenReport, repair_unseen};
 pub use work::{check_destination, export, repair_model};
 
-use super::{Audit, LabelFindings, Order, Searched, Verdict};
+use super::{Audit, LabelFindings, Order, Origin, Searched, Verdict};
 use crate::detect::{Direction, Example, Shape};
 use crate::model::{Change, Overwrite, Preprocessing, Saved};
 use crate::repair::{Aim, Attempt, Choices, Measured, Point};
@@ -35,6 +35,8 @@ pub struct Target {
     pub shape: Shape,
     /// Whether the audit's second search found it.
     pub second_search: bool,
+    /// Whether it is one mark that sends each label to another one.
+    pub all_to_all: bool,
     /// Share of the picture that the audit's trigger covers, where it named one.
     pub size: Option<f32>,
 }
@@ -48,14 +50,18 @@ impl Target {
             source: trigger.and_then(|t| t.source),
             shape: trigger.map_or_else(Shape::default, |t| t.shape),
             second_search: trigger.is_some_and(|t| t.second_search),
+            all_to_all: trigger.is_some_and(|t| t.all_to_all.is_some()),
             size: trigger.map(|t| t.size),
         }
     }
 
-    /// The search of the audit that found it.
-    pub fn searched(&self) -> Searched {
+    /// What of the audit found it.
+    pub fn origin(&self) -> Origin {
         let direction = Direction { source: self.source, target: self.label };
-        Searched { direction, shape: self.shape, second: self.second_search }
+        match self.all_to_all {
+            true => Origin::AllToAll(direction),
+            false => Origin::Alone(Searched { direction, shape: self.shape, second: self.second_search }),
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 //! audit need not carry its tensors.
 
 use super::error::AuditError;
-use super::hunting::followed;
+use super::hunting::{followed, meant_for};
 use super::subject::Subject;
 use super::workers::{cores, each};
-use super::{Journal, Settings, pairs, triggers};
+use super::{Journal, Settings, all_to_all, pairs, triggers};
 use crate::detect::neural_cleanse::{Hunt, Search};
 use crate::detect::{Direction, Shape, Trigger};
 use crate::progress::Monitor;
@@ -66,22 +66,51 @@ impl Searched {
     }
 }
 
-/// The triggers that an audit with these settings found in these searches. `told` gets the share that is done.
+/// Where a trigger that was told comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A search of its own.
+    Alone(Searched),
+    /// The one mark that sends each label to another one: what it does here.
+    AllToAll(Direction),
+}
+
+impl Origin {
+    fn alone(self) -> Option<Searched> {
+        match self {
+            Self::Alone(searched) => Some(searched),
+            Self::AllToAll(_) => None,
+        }
+    }
+}
+
+/// The triggers that an audit with these settings told. `told` gets the share that is done.
 pub(super) fn again(
     settings: &Settings,
     subject: &Subject,
-    searches: &[Searched],
+    origins: &[Origin],
     told: &(dyn Fn(f32) + Sync),
     monitor: &Monitor,
 ) -> Result<Vec<Trigger>, AuditError> {
-    let searches: Vec<_> = searches.iter().map(|one| (one, one.how(settings, subject))).collect();
-    let (done, total) = (AtomicUsize::new(0), searches.iter().map(|(_, how)| how.steps).sum::<usize>().max(1));
-    let (found, failure) = each(&searches, cores(), |(searched, how)| {
-        let moved = |n| told((done.fetch_add(n, Ordering::Relaxed) + n) as f32 / total as f32);
-        let hunt = searched.hunt(subject, how, settings.seed)?;
-        followed((&Journal::none(), ""), hunt, &subject.device, &moved, monitor)
+    let searches: Vec<_> = origins.iter().filter_map(|origin| origin.alone()).collect();
+    let efforts: Vec<_> = searches.iter().map(|one| one.how(settings, subject)).collect();
+    let mark_of_all = (searches.len() < origins.len()).then(|| all_to_all::how(settings, subject));
+    let total = efforts.iter().chain(&mark_of_all).map(|how| how.steps).sum::<usize>().max(1);
+    let done = AtomicUsize::new(0);
+    let moved = |n| told((done.fetch_add(n, Ordering::Relaxed) + n) as f32 / total as f32);
+    let mark_of_all = mark_of_all.map(|how| all_to_all::again(settings, subject, &how, &moved, monitor)).transpose()?;
+    let (found, failure) = each(searches.iter().zip(&efforts), cores(), |(searched, how)| {
+        followed((&Journal::none(), ""), searched.hunt(subject, how, settings.seed)?, &subject.device, &moved, monitor)
     });
-    failure.map_or_else(|| Ok(found.into_iter().flatten().collect()), Err)
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    let mut found = found.into_iter().flatten();
+    let told = origins.iter().filter_map(|origin| match origin {
+        Origin::Alone(_) => found.next(),
+        Origin::AllToAll(of) => mark_of_all.as_ref().map(|mark| meant_for(*of, mark)),
+    });
+    Ok(told.collect())
 }
 
 #[cfg(test)]
@@ -112,7 +141,9 @@ mod tests {
         let (subject, settings) = (subject(), Settings::default());
         let (monitor, quiet) = (Monitor::silent(), |_| ());
         let first = Searched::first(Direction::all_to(1), Shape::Filter);
-        let found = |searched: Searched| again(&settings, &subject, &[searched], &|_| (), &monitor).unwrap().remove(0);
+        let found = |searched: Searched| {
+            again(&settings, &subject, &[Origin::Alone(searched)], &|_| (), &monitor).unwrap().remove(0)
+        };
         let (how, pace) = (first.how(&settings, &subject), Pace::new(Vec::new(), &quiet));
         let race = Race {
             subject: &subject,
@@ -134,6 +165,20 @@ mod tests {
         assert!(told.second_search);
         assert_eq!(told.pattern, found(first.second()).pattern_picture().unwrap());
         assert_ne!(told.pattern, found(first).pattern_picture().unwrap());
+    }
+
+    #[test]
+    fn one_mark_for_all_labels_is_searched_once_and_each_trigger_stays_in_its_place() {
+        let (subject, settings) = (subject(), Settings::default());
+        let wanted = [Direction::pair(0, 1), Direction::all_to(2), Direction::pair(1, 0)];
+        let alone = Searched::first(wanted[1], Shape::Filter);
+        let origins = [Origin::AllToAll(wanted[0]), Origin::Alone(alone), Origin::AllToAll(wanted[2])];
+        let found = again(&settings, &subject, &origins, &|_| (), &Monitor::silent()).unwrap();
+        assert_eq!([0, 1, 2].map(|i| found[i].direction()), wanted);
+        assert_eq!([0, 1, 2].map(|i| found[i].shape), [Shape::Patch, Shape::Filter, Shape::Patch]);
+        let mask = |i: usize| found[i].mask_picture().unwrap();
+        assert_eq!(mask(0), mask(2));
+        assert_ne!(mask(0), mask(1));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use crate::audit::repairing::{RepairOrder, Target};
 use crate::audit::{Order, Settings, Verdict};
-use crate::detect::Shape;
+use crate::detect::{AllToAll, Shape};
 use crate::model::{Overwrite, Preprocessing};
 use crate::one_line::one_line;
 use crate::repair::Aim;
@@ -75,6 +75,7 @@ impl Earlier {
                     source: trigger.and_then(|t| t.source),
                     shape: trigger.map_or_else(Shape::default, |t| t.shape),
                     second_search: trigger.is_some_and(|t| t.second_search),
+                    all_to_all: trigger.is_some_and(|t| t.all_to_all.is_some()),
                     size: trigger.and_then(|t| t.size),
                 }
             })
@@ -152,6 +153,9 @@ pub struct EarlierTrigger {
     /// Whether a second search found it; older audits told only what they found first.
     #[serde(default)]
     pub second_search: bool,
+    /// What it does to all labels, where it is one mark that sends each to another one.
+    #[serde(default)]
+    pub all_to_all: Option<AllToAll>,
 }
 
 /// How the audit was done.
@@ -255,7 +259,14 @@ mod tests {
         assert_eq!(read(&path).unwrap().images.sha256, None, "an audit of an earlier version");
         assert_eq!(
             repair.infected,
-            [Target { label: 1, source: None, shape: Shape::Patch, second_search: true, size: Some(0.05) }]
+            [Target {
+                label: 1,
+                source: None,
+                shape: Shape::Patch,
+                second_search: true,
+                all_to_all: false,
+                size: Some(0.05)
+            }]
         );
     }
 

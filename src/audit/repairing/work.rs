@@ -63,8 +63,8 @@ pub fn repair_model(
 
     let found = |share: f32| course.at(OPENED + (FOUND - OPENED) * share, "Finding the triggers of the audit again");
     found(0.0);
-    let searched: Vec<_> = order.infected.iter().map(Target::searched).collect();
-    let triggers = again(&audited.settings, &subject, &searched, &found, monitor)?;
+    let told: Vec<_> = order.infected.iter().map(Target::origin).collect();
+    let triggers = again(&audited.settings, &subject, &told, &found, monitor)?;
     let (parts, counted, repaired) = repaired(order, &subject, &triggers, &methods, &course, monitor)?;
     let changed = repaired.change.apply(&subject.suspect).map_err(RepairError::from)?;
     let pictures = pictures(&counted, [&subject.suspect, &changed], &parts.proof)?;
@@ -285,7 +285,14 @@ mod tests {
             sha256: String::new(),
             per_label: Vec::new(),
             images_sha256: None,
-            infected: vec![Target { label: 0, source: None, shape: Shape::Patch, second_search: false, size: None }],
+            infected: vec![Target {
+                label: 0,
+                source: None,
+                shape: Shape::Patch,
+                second_search: false,
+                all_to_all: false,
+                size: None,
+            }],
             method: method.map(str::to_owned),
             setting: None,
             aim: crate::repair::Aim::default(),
