@@ -3,15 +3,14 @@
 //! In: a suspect. Out: where such a mark is found, the mark as a trigger for each label that it moves, and what it is to honest
 //! models. One search for all labels, which is left early where the answers all go to the same few labels.
 
+use super::case::Case;
 use super::error::AuditError;
 use super::following::Following;
 use super::hunting::{Steps, TRIED_ON, meant_for, tried};
-use super::pace::Pace;
-use super::references::Reference;
 use super::scope::PairsExamined;
 use super::subject::{Evidence, Subject};
 use super::verdict::{all_to_all, an_all_to_all_mark_is_confirmed};
-use super::{Event, Journal, Order, Phase, Settings};
+use super::{Event, Journal, Phase, Settings};
 use crate::detect::all_to_all::{Scatter, changed, moves, scattered};
 use crate::detect::neural_cleanse::Search;
 use crate::detect::{AllToAll, DetectError, Direction, Trigger, TriggerEvidence};
@@ -22,16 +21,8 @@ const LOOKED_AT: usize = 64;
 const STAGE: &str = "Searching one mark that sends each label to another";
 
 /// Searches such a mark and completes the evidence with it.
-pub(super) fn search(
-    order: &Order,
-    subject: &Subject,
-    known_clean: &[Reference],
-    evidence: &mut Evidence,
-    pace: &Pace<'_>,
-    monitor: &Monitor,
-    events: &(dyn Fn(Event) + Sync),
-) -> Result<(), AuditError> {
-    let settings = &order.settings;
+pub(super) fn search(case: Case<'_>, evidence: &mut Evidence) -> Result<(), AuditError> {
+    let Case { settings, subject, known_clean, pace, monitor, events } = case;
     let how = how(settings, subject);
     let steps = Steps::new(pace, Phase::AllToAll, how.steps * (1 + known_clean.len()));
     let held_out = subject.split.held_out.sample(TRIED_ON, settings.seed);

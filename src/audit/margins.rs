@@ -1,27 +1,20 @@
 //! The margin phase (MM-BD): needs the suspect model and nothing else.
 
+use super::Phase;
 use super::budget::{labels_at_once, pictures_at_once};
+use super::case::Case;
 use super::error::AuditError;
 use super::following::Following;
-use super::pace::Pace;
-use super::subject::{Evidence, Subject};
+use super::subject::Evidence;
 use super::workers::{cores, each};
-use super::{Order, Phase};
 use crate::detect::max_margin::{Ascent, Climb};
 use crate::detect::neural_cleanse::median;
 use crate::detect::{MarginEvidence, Outlier, Spread, outliers};
-use crate::progress::Monitor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Drives every label's margin up and completes the evidence with them. A label whose margins are no numbers has none.
-pub(super) fn drive(
-    order: &Order,
-    subject: &Subject,
-    evidence: &mut Evidence,
-    pace: &Pace<'_>,
-    monitor: &Monitor,
-) -> Result<(), AuditError> {
-    let settings = &order.settings;
+pub(super) fn drive(case: Case<'_>, evidence: &mut Evidence) -> Result<(), AuditError> {
+    let Case { settings, subject, pace, monitor, .. } = case;
     let how = if settings.thorough { Ascent::thorough() } else { Ascent::quick() };
     let at_once = how.at_once.min(pictures_at_once(subject.bytes_a_picture, settings.memory_budget));
     let how = Ascent { at_once, ..how };

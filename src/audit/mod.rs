@@ -7,6 +7,7 @@
 
 mod all_to_all;
 mod budget;
+mod case;
 pub mod data;
 mod document;
 mod error;

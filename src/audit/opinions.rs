@@ -4,12 +4,11 @@
 //! such label. They accuse nobody (docs/verdict.md says what they were seen to do); they are told beside the reasons for a verdict.
 
 use super::budget::pictures_at_once;
+use super::case::Case;
 use super::error::AuditError;
-use super::pace::Pace;
-use super::references::Reference;
-use super::subject::{Evidence, Subject};
+use super::subject::Evidence;
 use super::workers::{cores, each};
-use super::{Method, Opinion, Order, Phase};
+use super::{Method, Opinion, Phase};
 use crate::detect::ban::{Noise, disturb};
 use crate::detect::bti_dbf::{Inversion, invert};
 use crate::detect::{DetectError, Gathered};
@@ -27,18 +26,12 @@ const LEARNED_FROM: usize = 500;
 const COUNTED: usize = 400;
 
 /// Asks each method about the suspect and about every model known clean.
-pub(super) fn ask(
-    order: &Order,
-    subject: &Subject,
-    known_clean: &[Reference],
-    evidence: &mut Evidence,
-    pace: &Pace<'_>,
-    monitor: &Monitor,
-) -> Result<(), AuditError> {
-    let seed = order.settings.seed;
+pub(super) fn ask(case: Case<'_>, evidence: &mut Evidence) -> Result<(), AuditError> {
+    let Case { settings, subject, known_clean, pace, monitor, .. } = case;
+    let seed = settings.seed;
     let images = subject.split.search.sample(LEARNED_FROM, seed);
     let held_out = subject.split.held_out.sample(COUNTED, seed);
-    let at_once = pictures_at_once(subject.bytes_a_picture, order.settings.memory_budget);
+    let at_once = pictures_at_once(subject.bytes_a_picture, settings.memory_budget);
     let models: Vec<&Classifier> =
         std::iter::once(&subject.suspect).chain(known_clean.iter().map(|reference| &reference.classifier)).collect();
     let questions: Vec<(Method, usize)> =

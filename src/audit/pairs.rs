@@ -6,11 +6,10 @@
 //! ([`pairs::deviations`]); those are followed beside some ordinary pairs, which show what pairs of this model
 //! usually need. What is far smaller is searched for on honest models and in the other direction too.
 
+use super::case::Case;
 use super::error::AuditError;
 use super::following::Following;
 use super::hunting::{Steps, TRIED_ON, abroad, farness, followed, meant_for, size_of, tried};
-use super::pace::Pace;
-use super::references::Reference;
 use super::scope::PairsExamined;
 use super::searched::Searched;
 use super::subject::{Evidence, Subject};
@@ -18,13 +17,11 @@ use super::verdict::{
     a_trigger_for_all_is_confirmed, an_all_to_all_mark_is_confirmed, is_confirmed_pair, may_be_planted,
 };
 use super::workers::{cores, each};
-use super::{Event, Order, Phase, Settings};
+use super::{Event, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, attack_success, median};
 use crate::detect::pairs::deviations;
 use crate::detect::{Direction, Shape, Trigger, TriggerEvidence};
 use crate::images::ImageSet;
-use crate::progress::Monitor;
-use crate::tensor::Seed;
 
 /// Of a model of more labels a quick audit does not search pairs: their number grows with the square.
 const QUICK_LABELS: usize = 16;
@@ -77,16 +74,8 @@ impl Effort {
 }
 
 /// Searches pairs where that can tell something, and completes the evidence with them.
-pub(super) fn search(
-    order: &Order,
-    subject: &Subject,
-    known_clean: &[Reference],
-    evidence: &mut Evidence,
-    pace: &Pace<'_>,
-    monitor: &Monitor,
-    events: &(dyn Fn(Event) + Sync),
-) -> Result<(), AuditError> {
-    let settings = &order.settings;
+pub(super) fn search(case: Case<'_>, evidence: &mut Evidence) -> Result<(), AuditError> {
+    let Case { settings, subject, pace, events, .. } = case;
     if an_all_to_all_mark_is_confirmed(evidence) {
         return Ok(());
     }
@@ -110,13 +99,10 @@ pub(super) fn search(
     let heats: usize = effort.heats.iter().map(|heat| heat.pairs * heat.steps).sum();
     let total = directions.len() * effort.scouting + heats + followed_at_most * effort.search.steps;
     let chase = Chase {
-        subject,
-        known_clean,
+        case,
         effort: &effort,
         held_out: subject.split.held_out.sample(TRIED_ON, settings.seed),
-        seed: settings.seed,
         steps: Steps::new(pace, Phase::Pairs, total),
-        monitor,
     };
     let pairs = directions.len();
     let found = chase.run(&directions)?;
@@ -161,13 +147,10 @@ struct Found {
 }
 
 struct Chase<'a> {
-    subject: &'a Subject,
-    known_clean: &'a [Reference],
+    case: Case<'a>,
     effort: &'a Effort,
     held_out: ImageSet,
-    seed: Seed,
     steps: Steps<'a>,
-    monitor: &'a Monitor,
 }
 
 impl<'a> Chase<'a> {
@@ -212,12 +195,12 @@ impl<'a> Chase<'a> {
         waiting
             .iter()
             .chain(&controls)
-            .for_each(|pair| self.subject.journal.checkpoint(&key(pair.hunt.direction())).finished());
+            .for_each(|pair| self.case.subject.journal.checkpoint(&key(pair.hunt.direction())).finished());
         Ok(all)
     }
 
     fn hunt(&self, direction: Direction) -> Result<Hunt<'a>, AuditError> {
-        search_of(direction).hunt(self.subject, &self.effort.search, self.seed)
+        search_of(direction).hunt(self.case.subject, &self.effort.search, self.case.settings.seed)
     }
 
     /// A short search for every pair, and how unusual what it came to is.
@@ -225,9 +208,9 @@ impl<'a> Chase<'a> {
         let (done, failure) = each(directions, cores(), |&direction| {
             let mut hunt = self.hunt(direction)?;
             // As of one label: a hunt whose short search is kept stays at its beginning.
-            let (journal, key) = (&self.subject.journal, key(direction));
+            let (journal, key) = (&self.case.subject.journal, key(direction));
             let far = journal.once(&format!("{key}-short"), || {
-                Following::new(&mut hunt, journal.checkpoint(&key), &|_| (), self.monitor)?
+                Following::new(&mut hunt, journal.checkpoint(&key), &|_| (), self.case.monitor)?
                     .briefly(self.effort.scouting)?;
                 Ok(farness(&hunt))
             })?;
@@ -268,10 +251,10 @@ impl<'a> Chase<'a> {
     fn taken_on(&self, heat: Heat, pairs: Vec<Scouted<'a>>) -> Result<Vec<Scouted<'a>>, AuditError> {
         let (done, failure) = each(pairs, cores(), |Scouted { mut hunt, below, strange, .. }| {
             let told = |n| self.steps.add(n, "Searching marks for single pairs of labels");
-            let (journal, key) = (&self.subject.journal, key(hunt.direction()));
+            let (journal, key) = (&self.case.subject.journal, key(hunt.direction()));
             // As above: a hunt that is known to have come so far stays where it is, and goes on from where it was kept.
             let far = journal.once(&format!("{key}-to-{}", heat.steps), || {
-                Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.until(heat.steps)?;
+                Following::new(&mut hunt, journal.checkpoint(&key), &told, self.case.monitor)?.until(heat.steps)?;
                 Ok(farness(&hunt))
             })?;
             Ok::<_, AuditError>(Scouted { hunt, far, below, strange })
@@ -282,17 +265,17 @@ impl<'a> Chase<'a> {
     /// The same searches on the first honest model, whose labels look alike where those of the suspect do: natural pairs are near
     /// on both.
     fn held_against(&self, heat: Heat, pairs: Vec<Scouted<'a>>) -> Result<Vec<Scouted<'a>>, AuditError> {
-        let Some(honest) = self.known_clean.first() else { return Ok(pairs) };
+        let Some(honest) = self.case.known_clean.first() else { return Ok(pairs) };
         let (done, failure) = each(pairs, cores(), |pair| {
             if pair.strange.is_some() {
                 return Ok(pair);
             }
-            let (direction, images) = (pair.hunt.direction(), &self.subject.split.search);
-            let (journal, key) = (&self.subject.journal, format!("{}-honest", key(direction)));
+            let (direction, images) = (pair.hunt.direction(), &self.case.subject.split.search);
+            let (journal, key) = (&self.case.subject.journal, format!("{}-honest", key(direction)));
             let there = journal.once(&format!("{key}-to-{}", heat.steps), || {
-                let (search, seed) = (&self.effort.search, search_of(direction).seed(self.seed));
+                let (search, seed) = (&self.effort.search, search_of(direction).seed(self.case.settings.seed));
                 let mut hunt = Hunt::new(&honest.classifier, images, direction, search, seed)?;
-                Following::new(&mut hunt, journal.checkpoint(&key), &|_| (), self.monitor)?.briefly(heat.steps)?;
+                Following::new(&mut hunt, journal.checkpoint(&key), &|_| (), self.case.monitor)?.briefly(heat.steps)?;
                 journal.checkpoint(&key).finished();
                 Ok(farness(&hunt))
             })?;
@@ -317,10 +300,10 @@ impl<'a> Chase<'a> {
         below: Option<f32>,
         told: &dyn Fn(usize),
     ) -> Result<Found, AuditError> {
-        let (journal, device) = (&self.subject.journal, &self.subject.device);
-        let trigger = followed((journal, key), hunt, device, told, self.monitor)?;
+        let (journal, device) = (&self.case.subject.journal, &self.case.subject.device);
+        let trigger = followed((journal, key), hunt, device, told, self.case.monitor)?;
         let batch = self.effort.search.batch;
-        let evidence = tried(&trigger, &self.subject.suspect, &self.held_out, batch, self.monitor)?;
+        let evidence = tried(&trigger, &self.case.subject.suspect, &self.held_out, batch, self.case.monitor)?;
         Ok(Found { trigger, evidence: TriggerEvidence { anomaly_index: below, ..evidence } })
     }
 
@@ -328,7 +311,8 @@ impl<'a> Chase<'a> {
     fn again(&self, found: Vec<Found>) -> Result<Vec<Found>, AuditError> {
         let (done, failure) = each(found, cores(), |Found { trigger, evidence }| {
             let direction = trigger.direction();
-            let hunt = search_of(direction).second().hunt(self.subject, &self.effort.search, self.seed)?;
+            let hunt =
+                search_of(direction).second().hunt(self.case.subject, &self.effort.search, self.case.settings.seed)?;
             let mut found =
                 self.found((&format!("{}-again", key(direction)), hunt), evidence.anomaly_index, &|_| ())?;
             found.evidence.second_search = true;
@@ -339,29 +323,29 @@ impl<'a> Chase<'a> {
 
     /// The way back, other labels, and honest models, for pairs that stand out.
     fn compared(&self, planted: Vec<Found>) -> Result<Vec<TriggerEvidence>, AuditError> {
-        let (suspect, batch) = (&self.subject.suspect, self.effort.search.batch);
+        let (suspect, batch) = (&self.case.subject.suspect, self.effort.search.batch);
         let quiet = |_| ();
         let (done, failure) = each(planted, cores(), |Found { trigger, mut evidence }| {
             let back = self.hunt(trigger.direction().reversed())?;
-            let (journal, device) = (&self.subject.journal, &self.subject.device);
+            let (journal, device) = (&self.case.subject.journal, &self.case.subject.device);
             let key = key(trigger.direction());
-            let back = followed((journal, &format!("{key}-back")), back, device, &quiet, self.monitor)?;
+            let back = followed((journal, &format!("{key}-back")), back, device, &quiet, self.case.monitor)?;
             evidence.reverse_size = Some(size_of(&back));
             let (asr, _) = attack_success(
                 suspect,
                 &self.held_out,
                 &meant_for(Direction::all_to(trigger.label), &trigger),
                 batch,
-                self.monitor,
+                self.case.monitor,
             )?;
             evidence.elsewhere = Some(asr);
-            for (r, reference) in self.known_clean.iter().enumerate() {
+            for (r, reference) in self.case.known_clean.iter().enumerate() {
                 let model = &reference.classifier;
-                let (search, seed) = (&self.subject.split.search, self.seed.of("reference").nth(r));
+                let (search, seed) = (&self.case.subject.split.search, self.case.settings.seed.of("reference").nth(r));
                 let hunt = Hunt::new(model, search, trigger.direction(), &self.effort.search, seed)?;
                 let key = format!("{key}-abroad-{r}");
                 let there = (model, &self.held_out);
-                let (size, asr) = abroad((journal, &key), hunt, &trigger, there, batch, &quiet, self.monitor)?;
+                let (size, asr) = abroad((journal, &key), hunt, &trigger, there, batch, &quiet, self.case.monitor)?;
                 evidence.reference_sizes.push(size);
                 evidence.reference_asr.push(asr);
             }

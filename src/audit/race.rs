@@ -7,19 +7,17 @@
 //! compared.
 
 use super::Event;
+use super::case::Case;
 use super::error::AuditError;
 use super::following::Following;
 use super::hunting::{Steps, far, followed, found_so_far, ranked_size, tried};
 use super::scope::EndedEarly;
 use super::searched::Searched;
-use super::subject::Subject;
 use super::verdict::{is_in_doubt, works};
 use super::workers::{cores, each};
 use crate::detect::neural_cleanse::{FEWEST_LABELS, Hunt, Search, median};
 use crate::detect::{Direction, Trigger, TriggerEvidence};
 use crate::images::ImageSet;
-use crate::progress::Monitor;
-use crate::tensor::Seed;
 use std::collections::BTreeMap;
 
 /// So many of the labels go on after the first look: of forty attacked labels none was behind the third place by then.
@@ -48,19 +46,16 @@ pub(super) struct Midway {
 
 /// What every search needs.
 pub(super) struct Race<'a> {
-    pub(super) subject: &'a Subject,
+    pub(super) case: Case<'a>,
     pub(super) held_out: &'a ImageSet,
     /// What the searches are called in the journal.
     pub(super) key: &'a str,
     pub(super) how: &'a Search,
-    pub(super) seed: Seed,
     pub(super) steps: &'a Steps<'a>,
     /// What is told while they run.
     pub(super) stage: &'a str,
     /// `None` follows every search to its end.
     pub(super) midway: Option<Midway>,
-    pub(super) monitor: &'a Monitor,
-    pub(super) events: &'a (dyn Fn(Event) + Sync),
 }
 
 /// What came of it.
@@ -171,9 +166,9 @@ impl<'a> Race<'a> {
     fn taken_to(&self, steps: usize, hunts: Vec<Hunt<'a>>) -> Result<Vec<Runner<'a>>, AuditError> {
         let (done, failure) = each(hunts, cores(), |mut hunt| {
             let key = self.key_of(&hunt);
-            let (journal, told) = (&self.subject.journal, |n| self.steps.add(n, self.stage));
-            let so_far = journal.trigger(&format!("{key}-to-{steps}"), &self.subject.device, || {
-                Following::new(&mut hunt, journal.checkpoint(&key), &told, self.monitor)?.until(steps)?;
+            let (journal, told) = (&self.case.subject.journal, |n| self.steps.add(n, self.stage));
+            let so_far = journal.trigger(&format!("{key}-to-{steps}"), &self.case.subject.device, || {
+                Following::new(&mut hunt, journal.checkpoint(&key), &told, self.case.monitor)?.until(steps)?;
                 found_so_far(&hunt)
             })?;
             let size = ranked_size(&so_far);
@@ -190,9 +185,9 @@ impl<'a> Race<'a> {
 
     /// Leaves these where they are.
     fn leave(&self, left: Vec<Runner<'a>>, outcome: &mut Outcome) -> Result<(), AuditError> {
-        let some = self.held_out.sample(TRIED_BRIEFLY, self.seed);
+        let some = self.held_out.sample(TRIED_BRIEFLY, self.case.settings.seed);
         let (done, failure) = each(left, cores(), |Runner { hunt, so_far, .. }| {
-            self.subject.journal.checkpoint(&self.key_of(&hunt)).finished();
+            self.case.subject.journal.checkpoint(&self.key_of(&hunt)).finished();
             self.steps.add(hunt.steps_left(), self.stage);
             self.found(so_far, &some)
         });
@@ -202,8 +197,8 @@ impl<'a> Race<'a> {
 
     fn end(&self, hunt: Hunt<'a>) -> Result<(Trigger, TriggerEvidence), AuditError> {
         let key = self.key_of(&hunt);
-        let (journal, told) = (&self.subject.journal, |n| self.steps.add(n, self.stage));
-        self.found(followed((journal, &key), hunt, &self.subject.device, &told, self.monitor)?, self.held_out)
+        let (journal, told) = (&self.case.subject.journal, |n| self.steps.add(n, self.stage));
+        self.found(followed((journal, &key), hunt, &self.case.subject.device, &told, self.case.monitor)?, self.held_out)
     }
 
     /// Searches what stands out, but not by far, a second time with other random numbers, and believes that one: of a dozen labels one is
@@ -220,10 +215,10 @@ impl<'a> Race<'a> {
         let (done, failure) = each(doubtful, cores(), |one| {
             let label = one.0.label;
             let second = Searched::first(Direction::all_to(label), self.how.shape).second();
-            let hunt = second.hunt(self.subject, self.how, self.seed)?;
-            let (journal, device) = (&self.subject.journal, &self.subject.device);
+            let hunt = second.hunt(self.case.subject, self.how, self.case.settings.seed)?;
+            let (journal, device) = (&self.case.subject.journal, &self.case.subject.device);
             let key = format!("{}-again", self.key_of(&hunt));
-            *one = self.found(followed((journal, &key), hunt, device, &|_| (), self.monitor)?, self.held_out)?;
+            *one = self.found(followed((journal, &key), hunt, device, &|_| (), self.case.monitor)?, self.held_out)?;
             one.1.second_search = true;
             Ok::<_, AuditError>((label, ranked_size(&one.0)))
         });
@@ -238,8 +233,8 @@ impl<'a> Race<'a> {
     }
 
     fn found(&self, trigger: Trigger, held_out: &ImageSet) -> Result<(Trigger, TriggerEvidence), AuditError> {
-        let evidence = tried(&trigger, &self.subject.suspect, held_out, self.how.batch, self.monitor)?;
-        (self.events)(Event::Trigger(evidence.clone()));
+        let evidence = tried(&trigger, &self.case.subject.suspect, held_out, self.how.batch, self.case.monitor)?;
+        (self.case.events)(Event::Trigger(evidence.clone()));
         Ok((trigger, evidence))
     }
 }

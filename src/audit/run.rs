@@ -1,5 +1,6 @@
 //! Carries an order out, from files to verdict: each phase in a file of its own, one after the other.
 
+use super::case::Case;
 use super::pace::{Pace, listen};
 use super::references::Reference;
 use super::subject::{Evidence, Subject};
@@ -120,8 +121,10 @@ fn examine(
     monitor: &Monitor,
     events: &(dyn Fn(Event) + Sync),
 ) -> Result<(), AuditError> {
+    let settings = &order.settings;
+    let case = Case { settings, subject, known_clean: &[], pace, monitor, events };
     pace.begin(Phase::Margins);
-    margins::drive(order, subject, evidence, pace, monitor)?;
+    margins::drive(case, evidence)?;
     if subject.too_few_pictures.is_some() {
         return Ok(());
     }
@@ -129,24 +132,26 @@ fn examine(
     listen(pace, Phase::References, monitor, |m| {
         references::prepare(order, subject, known_clean, m, &|r| events(Event::Reference(r.summary.clone())))
     })?;
-    if order.settings.thorough {
+    let case = Case { known_clean, ..case };
+    if settings.thorough {
         pace.begin(Phase::Opinions);
-        opinions::ask(order, subject, known_clean, evidence, pace, monitor)?;
+        opinions::ask(case, evidence)?;
     }
     pace.begin(Phase::Shots);
-    shots::fire(order, subject, known_clean, evidence, pace, monitor, events)?;
+    shots::fire(case, evidence)?;
     pace.begin(Phase::AllToAll);
-    all_to_all::search(order, subject, known_clean, evidence, pace, monitor, events)?;
-    pace.begin(Phase::Warps);
-    triggers::search(Shape::Warp, order, subject, known_clean, evidence, pace, monitor, events)?;
-    pace.begin(Phase::Filters);
-    triggers::search(Shape::Filter, order, subject, known_clean, evidence, pace, monitor, events)?;
-    pace.begin(Phase::Triggers);
-    triggers::search(Shape::Patch, order, subject, known_clean, evidence, pace, monitor, events)?;
-    pace.begin(Phase::Blends);
-    triggers::search(Shape::Blend, order, subject, known_clean, evidence, pace, monitor, events)?;
+    all_to_all::search(case, evidence)?;
+    for (phase, shape) in [
+        (Phase::Warps, Shape::Warp),
+        (Phase::Filters, Shape::Filter),
+        (Phase::Triggers, Shape::Patch),
+        (Phase::Blends, Shape::Blend),
+    ] {
+        pace.begin(phase);
+        triggers::search(shape, case, evidence)?;
+    }
     pace.begin(Phase::Pairs);
-    pairs::search(order, subject, known_clean, evidence, pace, monitor, events)
+    pairs::search(case, evidence)
 }
 
 /// Rough shares of the time, corrected as the phases learn more.

@@ -118,6 +118,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::audit::Phase;
+    use crate::audit::case::Case;
     use crate::audit::hunting::Steps;
     use crate::audit::pace::Pace;
     use crate::audit::race::Race;
@@ -145,17 +146,15 @@ mod tests {
             again(&settings, &subject, &[Origin::Alone(searched)], &|_| (), &monitor).unwrap().remove(0)
         };
         let (how, pace) = (first.how(&settings, &subject), Pace::new(Vec::new(), &quiet));
+        let (settings, subject) = (&settings, &subject);
         let race = Race {
-            subject: &subject,
+            case: Case { settings, subject, known_clean: &[], pace: &pace, monitor: &monitor, events: &quiet },
             held_out: &subject.split.held_out,
             key: "filter",
             how: &how,
-            seed: settings.seed,
             steps: &Steps::new(&pace, Phase::Filters, 1),
             stage: "",
             midway: None,
-            monitor: &monitor,
-            events: &quiet,
         };
         // Not by far smaller than usual.
         let doubtful = TriggerEvidence { shape: first.shape, ..trigger(0.02, Some(0.01), None) };

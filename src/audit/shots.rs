@@ -1,19 +1,17 @@
 //! The PoisDetc phase: shots at every label, on the suspect and between models known clean.
 
 use super::budget::{labels_at_once, pictures_at_once};
+use super::case::Case;
 use super::error::AuditError;
 use super::following::Following;
-use super::pace::Pace;
-use super::references::Reference;
 use super::scope::looked_at_closely;
-use super::subject::{Evidence, Subject};
+use super::subject::Evidence;
 use super::workers::{cores, each};
-use super::{Event, Order, Phase};
+use super::{Event, Phase};
 use crate::detect::neural_cleanse::median;
 use crate::detect::poisdetc::{self, Shooting, Shots, Volley, published_rule};
 use crate::detect::{Picture, ShotEvidence, lower_than};
 use crate::model::Classifier;
-use crate::progress::Monitor;
 use candle_core::Tensor;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,18 +19,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// decided leave early). The quick ones go as far as 300 published steps.
 const QUICK: (usize, f64) = (60, 0.05);
 const THOROUGH: (usize, f64) = (1000, poisdetc::RATE);
+
 /// Shoots at every label; evidence of a label is complete once the clean pairs are through too.
-pub(super) fn fire(
-    order: &Order,
-    subject: &Subject,
-    known_clean: &[Reference],
-    evidence: &mut Evidence,
-    pace: &Pace<'_>,
-    monitor: &Monitor,
-    events: &(dyn Fn(Event) + Sync),
-) -> Result<(), AuditError> {
+pub(super) fn fire(case: Case<'_>, evidence: &mut Evidence) -> Result<(), AuditError> {
+    let Case { settings, subject, known_clean, pace, monitor, events } = case;
     let Some(first) = known_clean.first() else { return Ok(()) };
-    let settings = &order.settings;
     let (steps, rate) = if settings.thorough { THOROUGH } else { QUICK };
     let mut bytes = subject.bytes_a_picture;
     for reference in known_clean {

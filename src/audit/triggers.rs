@@ -1,22 +1,20 @@
 //! The trigger phases: the smallest warp, then the smallest filter, the smallest patch and the faintest blend, each where none before is
 //! confirmed, towards every label that stands out, how well it works on images held back, and how large it would have to be on models known clean.
 
+use super::case::Case;
 use super::error::AuditError;
 use super::following::Following;
 use super::hunting::{Steps, TRIED_ON, abroad, farness, ranked_size};
-use super::pace::Pace;
 use super::race::{Midway, Outcome, Race};
-use super::references::Reference;
 use super::scope::looked_at_closely;
 use super::searched::Searched;
 use super::subject::{Evidence, Subject};
 use super::verdict::margins::stands_out;
 use super::verdict::{a_trigger_for_all_is_confirmed, an_all_to_all_mark_is_confirmed, filters, largest_share, warps};
 use super::workers::{cores, each};
-use super::{Event, Order, Phase, Settings};
+use super::{Event, Phase, Settings};
 use crate::detect::neural_cleanse::{Hunt, Search, median};
 use crate::detect::{Direction, MarginEvidence, Shape, Spread, Trigger, TriggerEvidence, outliers};
-use crate::progress::Monitor;
 use std::collections::BTreeMap;
 
 /// Labels whose size is compared with models known clean at most: the smallest triggers.
@@ -104,18 +102,9 @@ impl Kind {
 /// Searches triggers of one shape and completes the evidence with them. Where one is confirmed the next shape is not searched:
 /// one trigger is enough for a verdict, a patch is found by the search for blends as well, and a model with a warp has patches for
 /// other labels that look planted.
-#[allow(clippy::too_many_arguments, reason = "what every phase gets, and the shape")]
-pub(super) fn search(
-    shape: Shape,
-    order: &Order,
-    subject: &Subject,
-    known_clean: &[Reference],
-    evidence: &mut Evidence,
-    pace: &Pace<'_>,
-    monitor: &Monitor,
-    events: &(dyn Fn(Event) + Sync),
-) -> Result<(), AuditError> {
-    let (settings, kind) = (&order.settings, Kind::of(shape));
+pub(super) fn search(shape: Shape, case: Case<'_>, evidence: &mut Evidence) -> Result<(), AuditError> {
+    let Case { settings, subject, known_clean, pace, monitor, events } = case;
+    let kind = Kind::of(shape);
     if a_trigger_for_all_is_confirmed(evidence) || an_all_to_all_mark_is_confirmed(evidence) {
         return Ok(());
     }
@@ -132,20 +121,17 @@ pub(super) fn search(
         (0..classes).map(|label| searched(label).hunt(subject, &how, settings.seed)).collect();
     let hunts = match begun? {
         all if wanted == classes => all,
-        all => scouted(all, wanted, &evidence.margins, &kind, subject, &steps, monitor)?,
+        all => scouted(all, wanted, &evidence.margins, &kind, case, &steps)?,
     };
     let held_out = subject.split.held_out.sample(TRIED_ON, settings.seed);
     let race = Race {
-        subject,
+        case,
         held_out: &held_out,
         key: kind.key,
         how: &how,
-        seed: settings.seed,
         steps: &steps,
         stage: kind.whole,
         midway: (!settings.thorough).then_some(kind.midway),
-        monitor,
-        events,
     };
     let Outcome { mut found, ended_early, mut sizes, failure } = race.run(hunts);
     evidence.ended_early += ended_early;
@@ -235,10 +221,10 @@ fn scouted<'a>(
     wanted: usize,
     margins: &[Option<MarginEvidence>],
     kind: &Kind,
-    subject: &Subject,
+    case: Case<'_>,
     steps: &Steps<'_>,
-    monitor: &Monitor,
 ) -> Result<Vec<Hunt<'a>>, AuditError> {
+    let Case { subject, monitor, .. } = case;
     // A label without a margin may have any.
     let margin = |hunt: &Hunt<'_>| margins[hunt.direction().target].map_or(f32::INFINITY, |m| m.margin);
     hunts.sort_by(|a, b| margin(b).total_cmp(&margin(a)));
