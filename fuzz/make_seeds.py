@@ -58,12 +58,30 @@ def small(value):
     return [small(item) for item in value] if isinstance(value, list) else value
 
 
+def repair(model):
+    """As "poisdetc repair --json" writes it, with what a report reads."""
+    mark = {"label": 1, "stamp": "mark", "share": 1.0}
+    before = {"images": 40, "accuracy": 0.95, "by_label": [0.9, None, 1.0], "asr": [mark, mark | {"stamp": "block"}]}
+    after = before | {"accuracy": 0.94, "asr": [mark | {"share": 0.0}]}
+    again = {"verdict": "no-evidence", "summary": "No evidence was found.", "seed": 7, "stopped": False, "searched": True}
+    return {
+        "schema": 2, "method": "unlearning", "meets_aim": True, "aim": {"accuracy_loss": 0.02, "asr": 0.05},
+        "before": before, "after": after, "rescan": again, "suspect": {"path": "m.onnx", "sha256": model["sha256"]},
+        "repaired": {"path": "r.onnx", "sha256": "00"}, "limits": ["The attacker's own trigger is unknown"],
+    }
+
+
 def main():
     folder = Path(sys.argv[1])
     if len(sys.argv) > 2:
         audit = small(json.loads(Path(sys.argv[2]).read_text()))
         few = audit | {"labels": audit["labels"][:2]}
-        write(folder / "audit", {f"{name}.json": json.dumps(one).encode() for name, one in (("all", audit), ("few", few))})
+        both = b"\0".join(json.dumps(one).encode() for one in (few, repair(audit["model"])))
+        write(folder / "audit", {
+            "all.json": json.dumps(audit).encode(),
+            "few.json": json.dumps(few).encode(),
+            "repaired.json": both,
+        })
     labels = npy("<i8", (3,), struct.pack("<3q", 0, 1, 2))
     gray = struct.pack("<60f", *(v / 255 for v in numbers(60)))
     rows = npy("|u1", (3, 3), bytes([1, 0, 0, 0, 1, 0, 0, 0, 1]))

@@ -47,8 +47,12 @@ fn bad(given: Given, name: &'static str, what: impl Into<String>, bytes: impl In
 
 /// The program under the bounds, in a folder of its own.
 fn bounded(home: &Path, arguments: &[&Path]) -> (Option<i32>, String) {
+    bounded_to(ADDRESSES, home, arguments)
+}
+
+fn bounded_to(addresses: usize, home: &Path, arguments: &[&Path]) -> (Option<i32>, String) {
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(format!("ulimit -v {ADDRESSES} && ulimit -t {SECONDS} && exec \"$0\" \"$@\""));
+    shell.arg("-c").arg(format!("ulimit -v {addresses} && ulimit -t {SECONDS} && exec \"$0\" \"$@\""));
     shell.arg(env!("CARGO_BIN_EXE_poisdetc")).args(arguments).stdin(Stdio::null()).current_dir(home);
     for absent in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "RUST_BACKTRACE"] {
         shell.env_remove(absent);
@@ -466,6 +470,36 @@ fn keras_files_with_endless_sizes() {
         assert!(trouble.as_ref().is_none_or(|why| why.contains("status 0")), "{trouble:?}");
     }
     assert!(refused >= 6, "{refused}");
+}
+
+/// What the system says of the length of these is nothing to go by.
+#[cfg(target_os = "linux")]
+#[test]
+fn files_without_end_are_refused_before_memory_is_full() {
+    let home = tempfile::tempdir().unwrap();
+    let audit = home.path().join("audit.json");
+    fs::write(&audit, json::text(&example::audit())).unwrap();
+    let audit = audit.to_str().unwrap();
+    let [model, images] = ["signs-suspect.onnx", "signs.npz"].map(|name| sample(name).to_str().unwrap().to_owned());
+    let asked: [&[&str]; 9] = [
+        &["report", "/dev/zero", "--out", "page.html"],
+        &["report", audit, "--repair", "/dev/zero", "--out", "page.html"],
+        &["repair", &model, &images, "--audit", "/dev/zero", "--out", "repaired.onnx"],
+        &["batch", "/dev/zero", "--out", "results"],
+        &["zoo", "/dev/zero", "--out", "results"],
+        &["audit", &model, &images, "--preprocessing", "/dev/zero"],
+        &["audit", &model, &images, "--labels", "/dev/zero"],
+        &["audit", &model, &images, "--reference", "/dev/zero"],
+        &["inspect", &model, "/dev/zero"],
+    ];
+    for arguments in asked {
+        let arguments: Vec<&Path> = arguments.iter().map(Path::new).collect();
+        // Audits may have 512 MiB, and their buffer grows by doubling.
+        let (status, said) = bounded_to(2 * ADDRESSES, home.path(), &arguments);
+        let sentences: Vec<&str> = said.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert_eq!((status, sentences.len()), (Some(1), 1), "{arguments:?}: {said}");
+        assert!(!said.contains("out of memory"), "{arguments:?}: {said}");
+    }
 }
 
 /// The sizes in the header of a PNG file, with its check sum made right.

@@ -14,8 +14,8 @@ pub(super) use checkpoint::Checkpoint;
 
 use super::Order;
 use super::error::AuditError;
-use crate::model::hexadecimal;
-use crate::whole;
+use crate::disk;
+use crate::model::{hexadecimal, read_file};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -48,7 +48,7 @@ impl Journal {
         preprocessing: &impl Serialize,
     ) -> Self {
         let Some(folder) = &self.folder else { return Self::none() };
-        let reference = match order.reference.as_ref().map(std::fs::read) {
+        let reference = match order.reference.as_deref().map(read_file) {
             None => Vec::new(),
             Some(Ok(bytes)) => bytes,
             // It will be told when it is opened.
@@ -89,7 +89,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
 
 fn write(folder: &Path, path: &Path, piece: &impl Serialize) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    whole::write(path, &serde_json::to_vec(piece).map_err(std::io::Error::other)?)
+    disk::write(path, &serde_json::to_vec(piece).map_err(std::io::Error::other)?)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! `--preprocessing FILE`: the preprocessing a person insists on, as `inspect --json` writes its candidates.
 
+use crate::disk;
 use crate::model::Preprocessing;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use std::path::Path;
 
 /// Larger files are no preprocessing.
@@ -14,10 +15,7 @@ const MAX_BYTES: u64 = 64 << 10;
 pub fn read(path: &Path) -> Result<Preprocessing> {
     let name = path.display();
     let failed = |why: std::io::Error| anyhow!("cannot read {name}: {why}");
-    if path.metadata().map_err(failed)?.len() > MAX_BYTES {
-        bail!("{name} is too long to be a preprocessing");
-    }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = disk::read_text(path, MAX_BYTES).map_err(failed)?;
     let preprocessing: Preprocessing = serde_json::from_str(&text)
         .map_err(|why| anyhow!("{name} is not a preprocessing as \"poisdetc inspect --json\" writes them: {why}"))?;
     match preprocessing.nonsense() {

@@ -31,7 +31,7 @@ pub use classifier::Classifier;
 pub use error::{Foreign, ModelError};
 pub use graph::{Graph, Parameters};
 pub use inside::{Cut, cut, feature_rows, until_last_layer};
-pub(crate) use open::hexadecimal;
 pub use open::{Format, InputLayout, InputSpec, Model, open};
+pub(crate) use open::{hexadecimal, read_file};
 pub use preprocessing::{ChannelOrder, Preprocessing, colours};
 pub use save::{Overwrite, SaveError, Saved, TOLERANCE, check_destination, holds_clamps, save};

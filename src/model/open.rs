@@ -82,7 +82,11 @@ pub fn open(path: &Path) -> Result<Model, ModelError> {
     }
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
+/// The bytes of a file that may be a model.
+///
+/// # Errors
+/// [`ModelError`], a sentence that says why there are none.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, ModelError> {
     let io = |source| ModelError::Io { path: path.to_owned(), source };
     let refused = |why: &str| ModelError::NotAModel { path: path.to_owned(), why: why.to_owned() };
     let about = std::fs::metadata(path).map_err(io)?;

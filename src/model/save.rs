@@ -11,7 +11,7 @@ mod files;
 pub use error::SaveError;
 
 use super::graph::{Node, Op, Source, Value, ValueId};
-use super::open::hexadecimal;
+use super::open::{hexadecimal, read_file};
 use super::patched::Patched;
 use super::{Change, Classifier, Format, Model, Parameters, Preprocessing, keras, onnx, open};
 use crate::tensor::Seed;
@@ -97,8 +97,7 @@ pub fn save(
     let destination = Destination::look(destination, &model.path, overwrite)?;
     let classifier = Classifier::new(model, preprocessing.clone(), &Device::Cpu)?;
     let changed = change.apply(&classifier)?;
-    let file = std::fs::read(&model.path)
-        .map_err(|e| SaveError::Model(super::ModelError::Io { path: model.path.clone(), source: e }))?;
+    let file = read_file(&model.path).map_err(SaveError::Model)?;
     if hexadecimal(&Sha256::digest(&file)) != model.sha256 {
         return Err(SaveError::SuspectChanged(model.path.clone()));
     }

@@ -5,6 +5,7 @@
 use crate::audit::repairing::{RepairOrder, Target};
 use crate::audit::{Order, Settings, Verdict};
 use crate::detect::{AllToAll, Shape};
+use crate::disk;
 use crate::model::{Overwrite, Preprocessing};
 use crate::one_line::one_line;
 use crate::repair::Aim;
@@ -226,11 +227,7 @@ pub fn read(path: &Path) -> Result<Earlier, EarlierError> {
 
 /// The bytes of a file that may be an audit.
 pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, EarlierError> {
-    let io = |source| EarlierError::Io { path: path.into(), source };
-    if path.metadata().map_err(io)?.len() > MAX_BYTES {
-        return Err(EarlierError::NotAnAudit { path: path.into(), why: "it is far too long".into() });
-    }
-    std::fs::read(path).map_err(io)
+    disk::read(path, MAX_BYTES).map_err(|source| EarlierError::Io { path: path.into(), source })
 }
 
 #[cfg(test)]

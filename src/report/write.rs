@@ -1,6 +1,6 @@
 //! Reports as files that are there whole or not at all, and why one could not be written.
 
-use crate::whole;
+use crate::disk;
 use std::path::{Path, PathBuf};
 
 /// Why a report could not be written, in a sentence for the user.
@@ -57,7 +57,7 @@ pub enum ReportError {
 /// # Errors
 /// [`ReportError::Io`] where the folder cannot be written to; `path` is then as it was before.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    whole::write(path, bytes).map_err(|source| ReportError::Io { path: path.into(), source })
+    disk::write(path, bytes).map_err(|source| ReportError::Io { path: path.into(), source })
 }
 
 #[cfg(test)]

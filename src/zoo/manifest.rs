@@ -1,5 +1,6 @@
 //! What is known of the models: a JSON file like the one beside other people's zoos, or a table.
 
+use crate::disk;
 use crate::one_line::one_line;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -85,11 +86,7 @@ impl Manifest {
         }
         let failed = |source| ManifestError::Io { path: path.into(), source };
         let wrong = |why: String| ManifestError::NotAManifest { path: path.into(), why };
-        let bytes = std::fs::metadata(path).map_err(failed)?.len();
-        if bytes > MAX_BYTES {
-            return Err(wrong(format!("it has {bytes} bytes")));
-        }
-        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let text = disk::read_text(path, MAX_BYTES).map_err(failed)?;
         let models = if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) {
             table(&text).map_err(wrong)?
         } else {

@@ -3,7 +3,7 @@
 use super::{Entry, Manifest, ManifestError, Row, Scoreboard, Shard};
 use crate::audit::{self, AuditError, Event, Order};
 use crate::images::ImageError;
-use crate::model::hexadecimal;
+use crate::model::{hexadecimal, read_file};
 use crate::progress::{Monitor, Stopped};
 use crate::report::{ReportError, json, write_whole};
 use crate::tensor::Seed;
@@ -208,7 +208,7 @@ fn row(
 
 /// What a row depends on: the program, the settings, and the model's bytes.
 fn mark(order: &Order, settings: &Settings) -> String {
-    let sha = std::fs::read(&order.model).map(|bytes| hexadecimal(&Sha256::digest(bytes))).unwrap_or_default();
+    let sha = read_file(&order.model).map(|bytes| hexadecimal(&Sha256::digest(bytes))).unwrap_or_default();
     format!("{} seed {} thorough {} {sha}", env!("CARGO_PKG_VERSION"), settings.seed, settings.thorough)
 }
 

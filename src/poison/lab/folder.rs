@@ -10,6 +10,7 @@
 use super::build::LabError;
 use super::order::{LabOrder, Pictures};
 use super::pair::Pair;
+use crate::disk;
 use crate::images::{self, ImageSet, Wanted};
 use crate::model;
 use crate::poison::Mark;
@@ -24,6 +25,8 @@ const MODEL: &str = "model.onnx";
 const TWIN: &str = "twin.onnx";
 const TRAINING: &str = "training";
 const TEST: &str = "test";
+/// Longer files are no settings.
+const LONGEST_SETTINGS: u64 = 64 << 20;
 
 /// The settings file.
 #[derive(Serialize, Deserialize)]
@@ -103,7 +106,7 @@ fn picture(set: &ImageSet, i: usize) -> image::DynamicImage {
 /// [`LabError`], a sentence that names the file that is missing or broken.
 pub fn open(folder: &Path, monitor: &Monitor) -> Result<Pair, LabError> {
     let path = folder.join(SETTINGS);
-    let text = std::fs::read_to_string(&path).map_err(|source| match source.kind() {
+    let text = disk::read_text(&path, LONGEST_SETTINGS).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => LabError::Order(format!(
             "{} is no saved experiment: it has no {SETTINGS}; choose the folder that holds it",
             folder.display()

@@ -3,11 +3,15 @@
 use super::blocks::{Block, Cell, Table};
 use crate::audit::Verdict;
 use crate::audit::repairing::RepairReport;
+use crate::disk;
 use crate::one_line::one_line;
 use crate::repair::{Aim, Measured};
 use crate::report::{repair_json, words};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+
+/// Larger files are no repair.
+const MAX_BYTES: u64 = 64 << 20;
 
 /// What the report says of a repair; from the repair itself, or from the JSON it was written as.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,7 +145,7 @@ impl Repair {
     /// [`RepairFileError`], a sentence.
     pub fn read(path: &Path, suspect: &str) -> Result<Self, RepairFileError> {
         let wrong = |why: String| RepairFileError::NotARepair { path: path.into(), why };
-        let text = std::fs::read(path).map_err(|source| RepairFileError::Io { path: path.into(), source })?;
+        let text = disk::read(path, MAX_BYTES).map_err(|source| RepairFileError::Io { path: path.into(), source })?;
         let written: Written = serde_json::from_slice(&text).map_err(|why| wrong(why.to_string()))?;
         if written.schema != repair_json::SCHEMA {
             let known = repair_json::SCHEMA;

@@ -1,9 +1,9 @@
-//! Files that are there whole or not at all: written under another name and renamed, so that nobody ever sees half of one and a crash or
-//! a power cut leaves what was there before.
+//! Files on disk: written whole or not at all, so that nobody ever sees half of one and a crash or a power cut leaves what was there
+//! before; read up to a bound, whatever the system says of their length, since some have no end.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Result, Write};
+use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::path::Path;
 
 /// Writes `bytes` to a temporary file beside `path` and renames it to `path`.
@@ -31,6 +31,27 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     written
 }
 
+/// The bytes of the file at `path`, if these are no more than `most`.
+///
+/// # Errors
+/// What the system says, or that it is longer.
+pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(Error::new(ErrorKind::FileTooLarge, format!("it is longer than {} KiB", most >> 10)));
+    }
+    Ok(bytes)
+}
+
+/// The text of the file at `path`, if it has no more than `most` bytes.
+///
+/// # Errors
+/// As [`read`], or that it is no text.
+pub(crate) fn read_text(path: &Path, most: u64) -> Result<String> {
+    String::from_utf8(read(path, most)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not text in UTF-8"))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -44,6 +65,17 @@ mod tests {
         write(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.txt");
+        fs::write(&path, [b'a'; 2048]).unwrap();
+        assert_eq!(read_text(&path, 2048).unwrap().len(), 2048);
+        assert_eq!(read(&path, 2047).unwrap_err().to_string(), "it is longer than 1 KiB");
+        fs::write(&path, [0xff]).unwrap();
+        assert_eq!(read_text(&path, 1).unwrap_err().to_string(), "it is not text in UTF-8");
     }
 
     #[test]
