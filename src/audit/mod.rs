@@ -5,6 +5,7 @@
 //! from them. [`repairing`] goes on from an audit to a repaired file. [`data`] looks at a set of images instead of a model.
 //! Never prints, never draws; a detector never decides, [`verdict`] does.
 
+mod again;
 mod all_to_all;
 mod budget;
 mod case;
@@ -34,6 +35,7 @@ mod triggers;
 pub mod verdict;
 mod workers;
 
+pub use again::Origin;
 pub use document::{
     Audit, Finding, ImagesSummary, LabelFindings, Method, ModelSummary, Opinion, Order, ReferenceSummary, Settings,
     Verdict,
@@ -42,5 +44,5 @@ pub use error::AuditError;
 pub use event::{Event, Phase};
 pub use journal::Journal;
 pub use run::{run, run_kept};
-pub use searched::{Origin, Searched};
+pub use searched::Searched;
 pub use strength::{AtStrength, STRENGTHS, strengths};

@@ -3,10 +3,10 @@
 use super::limits::limits;
 use super::pictures::pictures;
 use super::{Proof, RepairEvent, RepairOrder, RepairReport, RepairingError, Target};
+use crate::audit::again::again;
 use crate::audit::error::AuditError;
 use crate::audit::opening::{self, Opened};
 use crate::audit::pace::forwarded;
-use crate::audit::searched::again;
 use crate::audit::subject::Subject;
 use crate::audit::{Audit, Event, Order, run};
 use crate::detect::{DetectError, Trigger};
