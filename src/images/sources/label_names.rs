@@ -5,11 +5,12 @@
 //! numbered in natural order.
 
 use super::Wanted;
+use crate::disk;
 use crate::images::ImageError;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// More labels than any image classifier has.
@@ -51,14 +52,12 @@ fn number<'a>(text: &mut &'a [u8]) -> &'a [u8] {
 /// # Errors
 /// Where it cannot be read, is empty, or is no list of names.
 pub(super) fn read_list(path: &Path) -> Result<Vec<String>, ImageError> {
-    let file = std::fs::File::open(path).map_err(|e| ImageError::io(path, e))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_LIST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| ImageError::io(path, e))?;
     let wrong = |why: &str| ImageError::Mismatch(format!("{} is no list of label names: {why}", path.display()));
-    if bytes.len() as u64 > MAX_LIST_BYTES {
-        return Err(wrong("it is too long"));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| wrong("it is not text in UTF-8"))?;
+    let text = disk::read_text(path, MAX_LIST_BYTES).map_err(|why| match why.kind() {
+        ErrorKind::FileTooLarge => wrong("it is too long"),
+        ErrorKind::InvalidData => wrong("it is not text in UTF-8"),
+        _ => ImageError::io(path, why),
+    })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_end();
     if text.is_empty() {
         return Err(wrong("it is empty"));
